@@ -1,0 +1,1 @@
+"""gradeonce: grade every prediction exactly once, and be able to prove it."""

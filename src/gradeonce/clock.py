@@ -1,0 +1,42 @@
+"""The clock that everything which waits, expires or stamps is given."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+
+class Clock(Protocol):
+    """Two hands: a wall clock for stamps, a monotonic one for durations."""
+
+    def now(self) -> datetime:
+        """Return the current instant, timezone-aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean anything."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Block for that many seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def league_today(clock: Clock, timezone: str) -> date:
+    """Return today's date where the league plays: a game that ends after midnight UTC is still today's."""
+    return clock.now().astimezone(ZoneInfo(timezone)).date()

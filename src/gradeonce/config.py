@@ -1,0 +1,311 @@
+"""Settings: defaults < file < environment < flags, and where each value came from."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gradeonce.errors import ConfigError
+from gradeonce.schema import ROW_TABLES
+
+CONFIG_FILE = "gradeonce.toml"
+ENVIRONMENT_PREFIX = "GRADEONCE_"
+
+
+def _setting(section: str, default: Any, help_text: str, *, choices: tuple[str, ...] = (), above: float = 0) -> Any:
+    # Any: dataclasses.field() is typed as the type of the field it stands for.
+    metadata = {"section": section, "help": help_text, "choices": choices, "above": above}
+    if isinstance(default, tuple):
+        return field(default_factory=lambda: default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, checked. Durations carry their unit in the name."""
+
+    book: str = _setting("warehouse", "book", "The book: a folder, made by `gradeonce init`; relative to this file.")
+    allow_network_filesystem: bool = _setting(
+        "warehouse", False, "Allow the book on NFS or SMB, whose file locks are not to be trusted."
+    )
+    minimum_free_megabytes: int = _setting("warehouse", 200, "Refuse to stage when less disk than this is free.")
+    threads: int = _setting("warehouse", 0, "Threads of the engine; 0 takes one per core.", above=-1)
+    timezone: str = _setting("league", "America/New_York", "Where the league's dates are counted.")
+    store: str = _setting(
+        "lock", "sqlite", "Where leases live; `off` leaves correctness to the fence alone.", choices=("sqlite", "off")
+    )
+    ttl_seconds: float = _setting("lock", 60.0, "How long a lease lasts unless renewed (it is, every third of this).")
+    wait_seconds: float = _setting("lock", 120.0, "How long to wait for a lease that somebody holds.", above=-1)
+    on_unavailable: str = _setting(
+        "lock",
+        "fence",
+        "When the lock store is out of reach: `fence` carries on (the fence keeps it safe), `fail` stops.",
+        choices=("fence", "fail"),
+    )
+    line_sources: tuple[str, ...] = _setting("grading", (), "Line sources that count; empty: all of them.")
+    excluded_lines: tuple[float, ...] = _setting("grading", (), "Lines that are placeholders, e.g. [20.0]; none is.")
+    missing_player: str = _setting(
+        "grading",
+        "ungradable",
+        "A player missing from a final box score: `ungradable` (a name may not meet) or `void` (rosters are complete).",
+        choices=("ungradable", "void"),
+    )
+    moved_game_days: int = _setting(
+        "grading",
+        1,
+        "A game played at most this many days from the date predicted for is the same event; later, it is void.",
+        above=-1,
+    )
+    chunk_rows: int = _setting("grading", 500_000, "A backfill commits dates in chunks of about this many predictions.")
+    player_aliases: str = _setting("players", "", "CSV of further spellings (columns: alias, player).")
+    tables: Mapping[str, str] = field(
+        default_factory=dict, metadata={"section": "tables", "help": "Physical table names.", "choices": (), "above": 0}
+    )
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    base_folder: Path = field(default_factory=Path.cwd, repr=False, compare=False)
+
+    @property
+    def book_path(self) -> Path:
+        """The folder of the book, absolute."""
+        return (self.base_folder / Path(self.book).expanduser()).resolve()
+
+    @property
+    def aliases_path(self) -> Path | None:
+        """The user's alias file, absolute; None when there is none."""
+        return (self.base_folder / self.player_aliases).resolve() if self.player_aliases else None
+
+
+_FIELDS = {f.name: f for f in fields(Settings) if f.metadata}
+_BY_SECTION: dict[str, dict[str, str]] = {}
+for _name, _field in _FIELDS.items():
+    _BY_SECTION.setdefault(_field.metadata["section"], {})[_name] = _name
+
+
+def load_settings(
+    config: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read the settings from file, environment and flags, each over the one before.
+
+    Args:
+        config: The file; None looks for `gradeonce.toml` in the folder and its parents.
+        environment: Variables to read `GRADEONCE_SECTION_KEY` from; None takes the process's own.
+        flags: Values typed on the command line, by field name; None values are left out.
+        folder: Where to look for the file and what relative paths start from without one; None: here.
+
+    Raises:
+        ConfigError: If the file is missing or not TOML, or a key or value is wrong: it names file, key and what was
+            expected.
+    """
+    here = (folder or Path.cwd()).resolve()
+    path = config.expanduser().resolve() if config else _find(here)
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(_FIELDS, "default")
+    if path is not None:
+        for name, value in _from_file(path).items():
+            values[name], origins[name] = value, str(path)
+    environment = os.environ if environment is None else environment
+    for name, (variable, text) in _from_environment(environment).items():
+        values[name], origins[name] = _checked(name, _parse(name, text, variable), variable), variable
+    for name, value in (flags or {}).items():
+        if value is not None:
+            values[name], origins[name] = _checked(name, value, f"--{name.replace('_', '-')}"), "flag"
+    return Settings(**values, origins=origins, base_folder=path.parent if path else here)
+
+
+def _find(folder: Path) -> Path | None:
+    return next((f / CONFIG_FILE for f in (folder, *folder.parents) if (f / CONFIG_FILE).is_file()), None)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}).", hint="Make one with `gradeonce init`."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}.") from error
+    values: dict[str, Any] = {}
+    for section, content in document.items():
+        if section not in _BY_SECTION or not isinstance(content, dict):
+            known = ", ".join(f"[{name}]" for name in _BY_SECTION)
+            raise ConfigError(f"{path}: unknown section [{section}]; expected one of {known}.{_meant(section)}")
+        if section == "tables":
+            values["tables"] = _tables(content, str(path))
+            continue
+        for key, value in content.items():
+            name = _BY_SECTION[section].get(key)
+            if name is None:
+                raise ConfigError(
+                    f"{path}: unknown key {key!r} in [{section}]; "
+                    f"expected one of {', '.join(_BY_SECTION[section])}.{_meant(key)}"
+                )
+            values[name] = _checked(name, value, f"{path}: [{section}] {key}")
+    return values
+
+
+def _meant(word: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(word, [*_BY_SECTION, *_FIELDS], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    found = {}
+    for name, setting in _FIELDS.items():
+        variable = f"{ENVIRONMENT_PREFIX}{setting.metadata['section']}_{name}".upper()
+        if variable in environment and name != "tables":
+            found[name] = (variable, environment[variable])
+    return found
+
+
+def _parse(name: str, text: str, where: str) -> Any:
+    kind = str(_FIELDS[name].type)
+    if kind == "bool":
+        if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+            raise ConfigError(f"{where} is {text!r}; expected true or false.")
+        return text.lower() in ("true", "1", "yes")
+    try:
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+        if kind == "tuple[float, ...]":
+            return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise ConfigError(f"{where} is {text!r}; expected {_expected(name)}.") from error
+    if kind == "tuple[str, ...]":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _expected(name: str) -> str:
+    setting = _FIELDS[name]
+    if setting.metadata["choices"]:
+        return "one of " + ", ".join(repr(choice) for choice in setting.metadata["choices"])
+    above = setting.metadata["above"]
+    number = "0 or more" if above < 0 else "above 0"
+    return {
+        "bool": "true or false",
+        "int": f"a whole number {number}",
+        "float": f"a number {number}",
+        "tuple[str, ...]": "a list of texts",
+        "tuple[float, ...]": "a list of numbers",
+    }.get(str(setting.type), "a text")
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    setting = _FIELDS[name]
+    kind = str(setting.type)
+    wrong = ConfigError(f"{where} is {value!r}; expected {_expected(name)}.")
+    if setting.metadata["choices"] and value not in setting.metadata["choices"]:
+        raise wrong
+    if kind == "bool" and not isinstance(value, bool):
+        raise wrong
+    if kind in ("int", "float"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or (kind == "int" and value != int(value)):
+            raise wrong
+        if not value > setting.metadata["above"]:
+            raise wrong
+        return int(value) if kind == "int" else float(value)
+    if kind.startswith("tuple"):
+        items = float if kind == "tuple[float, ...]" else str
+        if not isinstance(value, list | tuple):
+            raise wrong
+        for item in value:
+            if isinstance(item, bool) or not isinstance(item, int | float if items is float else str):
+                raise wrong
+        return tuple(items(item) for item in value)
+    if kind == "str" and not isinstance(value, str):
+        raise wrong
+    if name == "timezone":
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ConfigError(f"{where} is {value!r}; expected a time zone such as America/New_York.") from error
+    return value
+
+
+def _tables(content: Mapping[str, Any], where: str) -> dict[str, str]:
+    known = [table.name for table in ROW_TABLES]
+    for name, physical in content.items():
+        if name not in known:
+            raise ConfigError(f"{where}: [tables] {name} is not a table; expected one of {', '.join(known)}.")
+        if not isinstance(physical, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", physical):
+            raise ConfigError(f"{where}: [tables] {name} is {physical!r}; expected a table name.")
+    return dict(content)
+
+
+@dataclass(frozen=True)
+class ShownSetting:
+    """One row of `config show`."""
+
+    section: str
+    key: str
+    value: str
+    origin: str
+    help: str
+
+
+def shown_settings(settings: Settings) -> list[ShownSetting]:
+    """Return every setting with its value (secrets masked) and where it came from."""
+    return [
+        ShownSetting(
+            section=setting.metadata["section"],
+            key=name,
+            value=mask_secrets(_toml(getattr(settings, name))),
+            origin=settings.origins.get(name, "default"),
+            help=setting.metadata["help"],
+        )
+        for name, setting in _FIELDS.items()
+    ]
+
+
+def mask_secrets(text: str) -> str:
+    """Replace the password of every URL in the text."""
+    return re.sub(r"(\w+://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    return str(value)
+
+
+def config_template(values: Mapping[str, Any]) -> str:
+    """Return the text of a commented `gradeonce.toml`: given values are set, the others stand as comments."""
+    lines = [
+        "# gradeonce settings. Flags win over GRADEONCE_<SECTION>_<KEY> variables, which win over this file.",
+        "# `gradeonce config show` prints each value and where it came from.",
+    ]
+    for section, names in _BY_SECTION.items():
+        lines += ["", f"[{section}]"]
+        if section == "tables":
+            lines += ["# Your own names for our tables, when they exist already:"]
+            lines += [f'# {table.name} = "{table.name}"' for table in ROW_TABLES]
+            continue
+        for name in names:
+            setting = _FIELDS[name]
+            choices = setting.metadata["choices"]
+            lines += [f"# {setting.metadata['help']}" + (f" One of: {', '.join(choices)}." if choices else "")]
+            default = getattr(Settings(), name)
+            given = name in values
+            lines += [f"{'' if given else '# '}{name} = {_toml(values[name] if given else default)}"]
+    return "\n".join(lines) + "\n"

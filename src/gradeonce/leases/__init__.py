@@ -1,0 +1,25 @@
+"""Leases with fencing tokens: who may work on what, until when, and the number that lets a resource refuse the late.
+
+with acquire(store, "consolidation/2026-01-17", ttl_seconds=60) as lease:
+    write(rows, token=lease.token)      # the resource refuses a token below the highest it has seen
+"""
+
+from gradeonce.leases.acquire import LeaseEvent, acquire, acquire_all, new_holder
+from gradeonce.leases.lease import Lease, Loss, LossReason
+from gradeonce.leases.memory_store import MemoryLeases
+from gradeonce.leases.sqlite_store import SqliteLeases
+from gradeonce.leases.store import LeaseRecord, LeaseStore
+
+__all__ = [
+    "Lease",
+    "LeaseEvent",
+    "LeaseRecord",
+    "LeaseStore",
+    "Loss",
+    "LossReason",
+    "MemoryLeases",
+    "SqliteLeases",
+    "acquire",
+    "acquire_all",
+    "new_holder",
+]

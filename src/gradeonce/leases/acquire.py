@@ -1,0 +1,204 @@
+"""Taking leases: waiting in turn, keeping them alive, letting them go."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gradeonce.clock import Clock, SystemClock
+from gradeonce.errors import GradeonceError, LeaseHeld, LeaseSettingsMismatch, UsageError
+from gradeonce.leases.heartbeat import Heartbeat
+from gradeonce.leases.lease import Lease
+from gradeonce.leases.store import LeaseRecord, LeaseStore
+
+_log = logging.getLogger(__name__)
+
+FIRST_WAIT_SECONDS = 0.01
+LONGEST_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class LeaseEvent:
+    """One thing that happened to a lease, for whoever counts and times them.
+
+    Attributes:
+        kind: acquired, released, lost or refused.
+        key: The lease.
+        token: Our token; 0 when we never had one.
+        seconds: How long we waited for it.
+        took_over: Whether the previous holder had let it run out.
+    """
+
+    kind: str
+    key: str
+    token: int
+    seconds: float
+    took_over: bool = False
+
+
+Observer = Callable[[LeaseEvent], None]
+
+
+def new_holder(label: str = "") -> str:
+    """Return a holder's name that nobody else has: who, where, which process, and a random part."""
+    name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+    return f"{label}@{name}" if label else name
+
+
+@contextmanager
+def acquire(
+    store: LeaseStore,
+    key: str,
+    *,
+    ttl_seconds: float,
+    holder: str | None = None,
+    wait_seconds: float = 0.0,
+    floor: int = 0,
+    clock: Clock | None = None,
+    seed: int | None = None,
+    observer: Observer | None = None,
+) -> Iterator[Lease]:
+    """Hold a lease while the block runs; a heartbeat keeps it alive, and it is released at the end.
+
+    Args:
+        store: Where the lease lives.
+        key: What to claim, e.g. `consolidation/2026-01-17`.
+        ttl_seconds: How long the claim lasts without a renewal.
+        holder: Your name in messages; None makes a unique one.
+        wait_seconds: How long to wait while somebody else holds it; 0 tries once.
+        floor: Highest token the protected resource has seen; ours will be above it.
+        clock: Time; None takes the machine's.
+        seed: Seeds the jitter of the waits; None takes a random one.
+        observer: Called with every LeaseEvent.
+
+    Raises:
+        LeaseHeld: If the wait ran out. The block did not run.
+        LeaseSettingsMismatch: If the holder uses another ttl.
+    """
+    with acquire_all(
+        store,
+        [(key, floor)],
+        ttl_seconds=ttl_seconds,
+        holder=holder,
+        wait_seconds=wait_seconds,
+        clock=clock,
+        seed=seed,
+        observer=observer,
+    ) as leases:
+        yield leases[0]
+
+
+@contextmanager
+def acquire_all(
+    store: LeaseStore,
+    keys: Sequence[tuple[str, int]],
+    *,
+    ttl_seconds: float,
+    holder: str | None = None,
+    wait_seconds: float = 0.0,
+    clock: Clock | None = None,
+    seed: int | None = None,
+    observer: Observer | None = None,
+) -> Iterator[list[Lease]]:
+    """Hold several leases at once, taken in the order of their keys, so that two callers cannot deadlock.
+
+    Args:
+        keys: Pairs of key and floor, see `acquire`.
+
+    Those already taken are kept alive while the next is waited for, and released if it cannot be had.
+    """
+    if not ttl_seconds > 0:
+        raise UsageError(f"A lease needs a length; ttl_seconds is {ttl_seconds}.")
+    clock = clock or SystemClock()
+    holder = holder or new_holder()
+    jitter = random.Random(seed)
+    held: list[Lease] = []
+    try:
+        with Heartbeat(ttl_seconds=ttl_seconds) as heartbeat:
+            for key, floor in sorted(keys):
+                lease = _wait_for(store, key, floor, ttl_seconds, holder, wait_seconds, clock, jitter, observer)
+                held.append(lease)
+                heartbeat.add(lease)
+            yield held
+    finally:
+        for lease in held:
+            _release(lease, observer)
+
+
+def _wait_for(
+    store: LeaseStore,
+    key: str,
+    floor: int,
+    ttl_seconds: float,
+    holder: str,
+    wait_seconds: float,
+    clock: Clock,
+    jitter: random.Random,
+    observer: Observer | None,
+) -> Lease:
+    started = clock.monotonic()
+    pause = FIRST_WAIT_SECONDS
+    while True:
+        asked_at = clock.monotonic()
+        record = store.try_acquire(key, holder=holder, ttl_seconds=ttl_seconds, floor=floor)
+        waited = clock.monotonic() - started
+        if record.holder == holder:
+            _tell(observer, LeaseEvent("acquired", key, record.token, waited, record.took_over))
+            return Lease(
+                store,
+                key,
+                holder=holder,
+                token=record.token,
+                ttl_seconds=ttl_seconds,
+                asked_at=asked_at,
+                clock=clock,
+            )
+        if record.ttl_seconds != ttl_seconds:
+            raise LeaseSettingsMismatch(
+                f"The lease {key} is held by {record.holder} with a ttl of {record.ttl_seconds:g} s, "
+                f"but here it is {ttl_seconds:g} s.",
+                hint="Give both the same [lock] ttl_seconds.",
+            )
+        if waited >= wait_seconds:
+            _tell(observer, LeaseEvent("refused", key, 0, waited))
+            raise _held(record, waited)
+        # Full jitter: waiters that came together do not come back together.
+        clock.sleep(min(jitter.uniform(0, pause), wait_seconds - waited))
+        pause = min(pause * 2, LONGEST_WAIT_SECONDS)
+
+
+def _held(record: LeaseRecord, waited: float) -> LeaseHeld:
+    return LeaseHeld(
+        record.key,
+        holder=record.holder,
+        token=record.token,
+        since=record.acquired_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        expires_in_seconds=max(0.0, record.expires_in_seconds),
+        waited_seconds=waited,
+    )
+
+
+def _release(lease: Lease, observer: Observer | None) -> None:
+    lost = lease.lost
+    if lost is not None:
+        _log.warning("lease_lost key=%s token=%s reason=%s", lease.key, lease.token, lost.reason)
+        _tell(observer, LeaseEvent("lost", lease.key, lease.token, 0.0))
+    try:
+        released = lease.release()
+    except GradeonceError as error:
+        # The work is done or has failed with an error of its own, which this one must not replace. The lease runs out.
+        _log.warning("lease_release_failed key=%s token=%s error=%s", lease.key, lease.token, error.message)
+        return
+    if released:
+        _tell(observer, LeaseEvent("released", lease.key, lease.token, 0.0))
+
+
+def _tell(observer: Observer | None, event: LeaseEvent) -> None:
+    _log.debug("lease_%s key=%s token=%s seconds=%.3f", event.kind, event.key, event.token, event.seconds)
+    if observer is not None:
+        observer(event)

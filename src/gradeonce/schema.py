@@ -1,0 +1,287 @@
+"""The tables: names, columns and types, the same on every warehouse.
+
+Types are five words that each warehouse maps to its own: `text`, `date`, `instant` (UTC, without offset), `decimal`
+(exact, 9 places: doubles round ties at x.xx5 differently per engine), `integer` and `boolean`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ColumnType(StrEnum):
+    """What a column holds, independent of the warehouse."""
+
+    TEXT = "text"
+    DATE = "date"
+    INSTANT = "instant"
+    DECIMAL = "decimal"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `required` means that no row may hold a null there."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One partitioned table.
+
+    Attributes:
+        name: Logical name, which is also the default physical name.
+        columns: All columns, in order.
+        partition: The column whose value names the partition.
+        key: Columns that make a row *the* row (null-safe); empty where any row may stand beside any other.
+        stamps: Columns that say who wrote the row and when; a row that did not change keeps its old stamps.
+        indexed: Columns whose values are remembered per partition, to find the partitions that share one.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    partition: str
+    key: tuple[str, ...] = ()
+    stamps: tuple[str, ...] = ()
+    indexed: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """The columns that are compared and hashed: all but the stamps."""
+        return tuple(name for name in self.column_names if name not in self.stamps)
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    columns = []
+    for line in text.strip().splitlines():
+        name, kind, *flags = line.split()
+        columns.append(Column(name, ColumnType(kind), required="required" in flags))
+    return tuple(columns)
+
+
+PREDICTIONS = Table(
+    name="player_prop_predictions",
+    partition="game_date",
+    indexed=("game_id",),
+    stamps=("load_id", "load_row", "loaded_at"),
+    columns=_columns("""
+        prediction_id                text     required
+        system_id                    text     required
+        player_lookup                text     required
+        player_name                  text
+        game_id                      text     required
+        game_date                    date     required
+        market                       text     required
+        predicted_value              decimal  required
+        line_value                   decimal
+        recommendation               text
+        confidence_score             decimal
+        created_at                   instant
+        tipoff_at                    instant
+        is_active                    boolean  required
+        model_version                text
+        line_source                  text     required
+        bookmaker                    text
+        over_price                   integer
+        under_price                  integer
+        has_prop_line                boolean
+        estimated_line_value         decimal
+        is_actionable                boolean
+        filter_reason                text
+        injury_status_at_prediction  text
+        injury_flag_at_prediction    boolean
+        injury_reason_at_prediction  text
+        invalidation_reason          text
+        load_id                      text     required
+        load_row                     integer  required
+        loaded_at                    instant  required
+    """),
+)
+
+ACTUALS = Table(
+    name="player_game_actuals",
+    partition="game_date",
+    indexed=("game_id",),
+    stamps=("load_id", "load_row", "loaded_at"),
+    columns=_columns("""
+        player_lookup       text     required
+        player_name         text
+        game_id             text     required
+        game_date           date     required
+        market              text     required
+        actual_value        decimal
+        minutes_played      decimal
+        is_dnp              boolean
+        team_abbr           text
+        opponent_team_abbr  text
+        is_final            boolean  required
+        recorded_at         instant
+        load_id             text     required
+        load_row            integer  required
+        loaded_at           instant  required
+    """),
+)
+
+INJURIES = Table(
+    name="injury_reports",
+    partition="game_date",
+    stamps=("load_id", "load_row", "loaded_at"),
+    columns=_columns("""
+        player_lookup  text     required
+        player_name    text
+        game_id        text
+        game_date      date     required
+        status         text     required
+        reason         text
+        reported_at    instant
+        load_id        text     required
+        load_row       integer  required
+        loaded_at      instant  required
+    """),
+)
+
+LINES = Table(
+    name="player_prop_lines",
+    partition="game_date",
+    stamps=("load_id", "load_row", "loaded_at"),
+    columns=_columns("""
+        player_lookup  text     required
+        player_name    text
+        game_id        text
+        game_date      date     required
+        market         text     required
+        bookmaker      text     required
+        line_value     decimal  required
+        over_price     integer
+        under_price    integer
+        observed_at    instant
+        tipoff_at      instant
+        load_id        text     required
+        load_row       integer  required
+        loaded_at      instant  required
+    """),
+)
+
+QUARANTINE = Table(
+    name="quarantined_rows",
+    partition="kind",
+    columns=_columns("""
+        kind        text     required
+        load_id     text     required
+        file        text     required
+        file_row    integer  required
+        reasons     text     required
+        row_json    text     required
+    """),
+)
+
+ACCURACY = Table(
+    name="prediction_accuracy",
+    partition="game_date",
+    key=("player_lookup", "game_id", "system_id", "market", "line_value"),
+    stamps=("run_id", "graded_at"),
+    columns=_columns("""
+        game_date                  date     required
+        system_id                  text     required
+        player_lookup              text     required
+        game_id                    text     required
+        market                     text     required
+        line_value                 decimal
+        prediction_id              text     required
+        player_name                text
+        predicted_value            decimal  required
+        confidence_score           decimal
+        confidence_decile          integer
+        recommendation             text
+        actual_value               decimal
+        minutes_played             decimal
+        absolute_error             decimal
+        signed_error               decimal
+        predicted_margin           decimal
+        actual_margin              decimal
+        within_3                   boolean
+        within_5                   boolean
+        outcome                    text     required
+        prediction_correct         boolean
+        is_final_line              boolean  required
+        is_voided                  boolean  required
+        void_reason                text
+        ungradable_reason          text
+        pre_game_injury_flag       boolean  required
+        pre_game_injury_status     text
+        injury_confirmed_postgame  boolean  required
+        team_abbr                  text
+        opponent_team_abbr         text
+        line_source                text     required
+        bookmaker                  text
+        over_price                 integer
+        under_price                integer
+        has_prop_line              boolean
+        estimated_line_value       decimal
+        is_actionable              boolean
+        filter_reason              text
+        model_version              text
+        predicted_at               instant
+        rules_version              integer  required
+        run_id                     text     required
+        graded_at                  instant  required
+    """),
+)
+
+REVISIONS = Table(
+    name="grade_revisions",
+    partition="game_date",
+    columns=_columns("""
+        game_date    date     required
+        table_name   text     required
+        change       text     required
+        reason       text     required
+        key_json     text     required
+        old_json     text
+        new_json     text
+        run_id       text     required
+        revised_at   instant  required
+    """),
+)
+
+LOADED_TABLES = {"predictions": PREDICTIONS, "actuals": ACTUALS, "injuries": INJURIES, "lines": LINES}
+"""What `load` accepts, by the word the user types."""
+
+ROW_TABLES = (PREDICTIONS, ACTUALS, INJURIES, LINES, QUARANTINE, ACCURACY, REVISIONS)
+"""Every table whose rows are partitioned; the small state (fences, runs, leases) is the warehouse's own."""
+
+OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")
+"""What can become of a prediction; the seven always add up to all predictions (guarantee G6)."""
+
+STATS = {
+    "points": "points",
+    "rebounds": "rebounds",
+    "assists": "assists",
+    "threes": "threes",
+    "steals": "steals",
+    "blocks": "blocks",
+    "turnovers": "turnovers",
+}
+"""Wide columns of a box score and the market each one is."""
+
+COMPOSITE_MARKETS = {
+    "points_rebounds_assists": ("points", "rebounds", "assists"),
+    "points_rebounds": ("points", "rebounds"),
+    "points_assists": ("points", "assists"),
+    "rebounds_assists": ("rebounds", "assists"),
+    "steals_blocks": ("steals", "blocks"),
+}
+"""Markets that are sums of others, made when a box score is loaded."""
