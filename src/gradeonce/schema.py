@@ -243,9 +243,9 @@ ACCURACY = Table(
 
 REVISIONS = Table(
     name="grade_revisions",
-    partition="game_date",
+    partition="partition",
     columns=_columns("""
-        game_date    date     required
+        partition    text     required
         table_name   text     required
         change       text     required
         reason       text     required

@@ -1,13 +1,25 @@
-"""What every warehouse can do. The kernel and the operations know this protocol and never a backend by name."""
+"""What every warehouse can do. The kernel and the operations know these protocols and never a backend by name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gradeonce.model import EntryDraft, Fence, Move, PartitionFacts, Query
+from gradeonce.schema import Table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from gradeonce.chain import Entry
 
 Params = Mapping[str, Any]
 """Values bound by name (`$name` in the text). Any: whatever the driver can bind (str, int, Decimal, date, list)."""
+
+OnStep = Callable[[str], None]
+"""Called with the name of each step as it is reached; tests stop the process there."""
 
 
 @dataclass(frozen=True)
@@ -30,4 +42,147 @@ class Reader(Protocol):
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """Run one SELECT; errors of the driver arrive as WarehouseError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a warehouse can do; the core asks this record, never a name.
+
+    Attributes:
+        name: For messages.
+        enforces_unique: Whether the warehouse itself refuses a second row with the same key.
+        local_engine: Whether rows are staged by the engine in this process.
+        server_clock: Whether instants come from a server rather than from this machine.
+    """
+
+    name: str
+    enforces_unique: bool
+    local_engine: bool
+    server_clock: bool
+
+
+@dataclass(frozen=True)
+class Revised:
+    """How many rows of a partition a publish adds, removes and changes, against what stood."""
+
+    added: int
+    removed: int
+    changed: int
+
+    @property
+    def total(self) -> int:
+        return self.added + self.removed + self.changed
+
+
+class Stage(Protocol):
+    """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed."""
+
+    def facts(self) -> list[PartitionFacts]:
+        """Return rows and content hash of each staged partition that has any."""
+        ...
+
+    def query(self, sql: str, params: Params | None = None) -> Rows:
+        """Query the staged rows (relation `staged`) beside the inputs."""
+        ...
+
+    def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
+        """Hold staged rows against what stands, key by key, and write the revisions that follow.
+
+        Args:
+            partitions: Partitions that have a base and differ from it.
+            reason_sql: SQL expression over the relations `old` and `new` that says why a row changed.
+        """
+        ...
+
+    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+        """Publish in one transaction: fences, rows, what stands verified, revisions, ledger.
+
+        Raises:
+            LeaseLost: If a fence has seen a higher token. Nothing changed.
+            PublishConflict: If a partition is no longer at its base. Nothing changed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a load did.
+
+    Attributes:
+        load_id: Identity of the load.
+        rows: Rows that landed.
+        known: Rows left out because the very same row stood already.
+        partitions: Partitions touched.
+        already: True when this content was loaded before, and nothing landed now.
+    """
+
+    load_id: str
+    rows: int
+    known: int
+    partitions: tuple[str, ...]
+    already: bool = False
+
+
+class Warehouse(Protocol):
+    """A place for tables whose partitions are replaced whole."""
+
+    capabilities: Capabilities
+
+    def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
+        """Return the fences, creating the missing ones in a transaction of their own."""
+        ...
+
+    def all_fences(self, table: Table) -> list[Fence]:
+        """Return the fences of every partition of the table that has any, in order."""
+        ...
+
+    def stage(self, table: Table, query: Query, *, run_id: str) -> AbstractContextManager[Stage]:
+        """Run the query into a place nobody reads."""
+        ...
+
+    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> AbstractContextManager[Reader]:
+        """Open a consistent view; `inputs` limits it to tables and partitions, None offers everything."""
+        ...
+
+    def engine(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """Open a local engine for reading files, with every table of the book in view."""
+        ...
+
+    def land(
+        self,
+        engine: DuckDBPyConnection,
+        relations: Mapping[str, tuple[Table, str]],
+        entry: EntryDraft,
+        *,
+        content_id: str,
+        on_step: OnStep,
+    ) -> Landed:
+        """Append relations of the engine to their tables, all or nothing, once per content_id."""
+        ...
+
+    def find_load(self, content_id: str) -> str | None:
+        """Return the load_id of content that was loaded before."""
+        ...
+
+    def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
+        """Return the partitions of `table` that hold a value of the indexed column which `other` holds in those."""
+        ...
+
+    def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
+        """Append to the ledger something that moved no rows (a failed run, a broken lease)."""
+        ...
+
+    def entries(self) -> Iterable[Entry]:
+        """Return the whole ledger, oldest first."""
+        ...
+
+    def verify_rows(
+        self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+    ) -> list[str]:
+        """Compare what readers see with what the ledger says; return what differs, one line each."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
         ...

@@ -1,0 +1,326 @@
+"""The fenced, atomic replace of partitions: stage, validate, compare, commit.
+
+It serves any table whose partitions are replaced whole; it is handed a table, a query and fencing tokens, and knows
+nothing of what the rows mean.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from gradeonce.clock import Clock, SystemClock
+from gradeonce.errors import GradeonceError, LeaseLost, UsageError, ValidationFailed
+from gradeonce.model import Change, EntryDraft, Fence, Move, PartitionFacts, Query
+from gradeonce.schema import Table
+from gradeonce.statements import quote_identifier
+from gradeonce.warehouses.base import OnStep, Revised, Stage, Warehouse
+
+_log = logging.getLogger(__name__)
+
+ATTEMPTS = 10
+"""Times a publish starts again from base when somebody else committed first."""
+
+SAMPLE_KEYS = 5
+
+
+class PublishStatus(StrEnum):
+    """What became of a partition."""
+
+    PUBLISHED = "published"
+    UNCHANGED = "unchanged"
+    HELD_BACK = "held_back"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A rule the staged rows must keep.
+
+    Attributes:
+        name: Its name in the error.
+        sql: SELECT over the relation `staged` that returns the rows breaking the rule, a readable key first.
+        meaning: What is wrong with such a row, for the message.
+    """
+
+    name: str
+    sql: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the caller makes of a staged partition before it is committed.
+
+    Attributes:
+        details: Plain values for the ledger entry (counts and the like).
+        hold_back: True leaves the partition as it is, provided nothing stands there yet.
+    """
+
+    details: Mapping[str, Any] = field(default_factory=dict)
+    hold_back: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """One partition after a publish.
+
+    Attributes:
+        partition: Which one.
+        status: published, unchanged (the same content stood already; its rows and stamps are untouched) or held_back.
+        token: Fencing token the fence now carries.
+        seq: Version number of the partition.
+        rows: Rows that stand.
+        content_hash: Their content hash.
+        revised: How the rows differ from those that stood before; all zero for a first publish.
+        details: The caller's own details.
+        entry_hash: Hash of the ledger entry; empty if none was written.
+    """
+
+    partition: str
+    status: PublishStatus
+    token: int
+    seq: int
+    rows: int
+    content_hash: str
+    revised: Revised
+    details: Mapping[str, Any]
+    entry_hash: str = ""
+
+
+def ignore_steps(_: str) -> None:
+    """Stand in for an `on_step` that nobody asked for."""
+
+
+def publish(
+    warehouse: Warehouse,
+    table: Table,
+    query: Query,
+    partitions: Sequence[str],
+    *,
+    run_id: str,
+    tokens: Mapping[str, int] | None = None,
+    holder: str = "",
+    kind: str = "publish",
+    validations: Sequence[Validation] = (),
+    judge: Callable[[Stage], Mapping[str, Judgement]] | None = None,
+    reason_sql: str = "'content changed'",
+    guard: Callable[[], None] | None = None,
+    clock: Clock | None = None,
+    on_step: OnStep = ignore_steps,
+    seed: int | None = None,
+) -> dict[str, Published]:
+    """Replace these partitions of the table by what the query returns, all or none, each exactly once.
+
+    Args:
+        warehouse: Where the table lives.
+        table: Its columns, key and partition column.
+        query: SELECT of all columns of the table, for exactly these partitions. It is run again if somebody else
+            commits first, so it must read its inputs afresh.
+        partitions: Partitions to replace; one for which the query returns no row becomes empty.
+        run_id: Identity of this run; names its files and its ledger entries.
+        tokens: Fencing token per partition, from its lease; None takes them from the fences (no lease is held: then
+            the sequence numbers alone keep two publishes apart).
+        holder: Who publishes, for the ledger.
+        kind: Kind of the ledger entry.
+        validations: Rules beside the built-in ones (key unique, nothing null where forbidden, no foreign partition).
+        judge: Looks at the staged rows and returns details for the ledger, or holds a partition back.
+        reason_sql: SQL over the relations `old` and `new` that says why a row changed.
+        guard: Called just before the commit; raises if the caller's leases are lost.
+        clock: Time for back-off; None takes the machine's.
+        on_step: Called as each step is reached.
+        seed: Seeds the jitter of the back-off.
+
+    Returns:
+        One Published per partition.
+
+    Raises:
+        ValidationFailed: If staged rows break a rule. Nothing was published.
+        LeaseLost: If a fence has accepted a higher token. Nothing was published.
+        PublishConflict: If others committed first every time. Nothing of this run was published.
+    """
+    clock = clock or SystemClock()
+    jitter = random.Random(seed)
+    for attempt in range(1, ATTEMPTS + 1):
+        # Each attempt stages under a name of its own: a file of a failed one is never mistaken for ours.
+        name = run_id if attempt == 1 else f"{run_id}-{attempt}"
+        bases = warehouse.fences(table, partitions)
+        on_step("publish.based")
+        used = {partition: fence.token for partition, fence in bases.items()} if tokens is None else tokens
+        _refuse_stale(table, bases, used)
+        try:
+            with warehouse.stage(table, query, run_id=name) as stage:
+                on_step("publish.staged")
+                work = _Work(table, bases, used, run_id, holder, kind)
+                return work.finish(stage, validations, judge, reason_sql, guard, on_step)
+        except GradeonceError as error:
+            if not error.is_transient or attempt == ATTEMPTS:
+                raise
+            _log.info("publish_again run_id=%s attempt=%d error=%s", run_id, attempt, error.message)
+            clock.sleep(jitter.uniform(0, min(1.0, 0.01 * 2**attempt)))
+    raise AssertionError("unreachable")
+
+
+def _refuse_stale(table: Table, bases: Mapping[str, Fence], tokens: Mapping[str, int]) -> None:
+    missing = [partition for partition in bases if partition not in tokens]
+    if missing:
+        raise UsageError(f"No fencing token was given for {', '.join(missing[:3])}.")
+    for partition, fence in bases.items():
+        if fence.token > tokens[partition]:
+            raise LeaseLost(
+                f"{table.name}/{partition}",
+                token=tokens[partition],
+                reason="superseded",
+                detail=f"The fence has accepted token {fence.token} since.",
+            )
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One attempt: from staged rows to a commit."""
+
+    table: Table
+    bases: Mapping[str, Fence]
+    tokens: Mapping[str, int]
+    run_id: str
+    holder: str
+    kind: str
+
+    def finish(
+        self,
+        stage: Stage,
+        validations: Sequence[Validation],
+        judge: Callable[[Stage], Mapping[str, Judgement]] | None,
+        reason_sql: str,
+        guard: Callable[[], None] | None,
+        on_step: OnStep,
+    ) -> dict[str, Published]:
+        facts = {fact.partition: fact for fact in stage.facts()}
+        validate(stage, self.table, self.bases, facts, validations)
+        on_step("publish.validated")
+        judged = dict(judge(stage)) if judge else {}
+        judgements = {partition: judged.get(partition, Judgement()) for partition in self.bases}
+        moves = {}
+        for partition, base in self.bases.items():
+            if not (judgements[partition].hold_back and base.rows == 0):
+                moves[partition] = self._move(base, facts.get(partition))
+        compared = [p for p, move in moves.items() if move.change is Change.REPLACE and self.bases[p].rows]
+        revised = stage.compare(compared, reason_sql=reason_sql) if compared and self.table.key else {}
+        on_step("publish.compared")
+        drafts = [self._draft(move, judgements[p].details, revised.get(p)) for p, move in moves.items()]
+        if guard is not None:
+            guard()
+        entries = stage.commit(list(moves.values()), drafts, on_step=on_step) if moves else []
+        hashes = {entry.draft.partition: entry.entry_hash for entry in entries}
+        return {
+            partition: self._published(
+                partition, moves.get(partition), judgements[partition], revised.get(partition), hashes
+            )
+            for partition in self.bases
+        }
+
+    def _move(self, base: Fence, fact: PartitionFacts | None) -> Move:
+        rows, content = (fact.rows, fact.content_hash) if fact else (0, "")
+        same = base.seq > 0 and (base.rows, base.content_hash) == (rows, content)
+        return Move(
+            table=self.table.name,
+            partition=base.partition,
+            change=Change.KEEP if same else Change.REPLACE,
+            token=self.tokens[base.partition],
+            base_seq=base.seq,
+            rows=rows,
+            content_hash=content,
+        )
+
+    def _draft(self, move: Move, details: Mapping[str, Any], revised: Revised | None) -> EntryDraft:
+        return EntryDraft(
+            kind=self.kind,
+            run_id=self.run_id,
+            table=move.table,
+            partition=move.partition,
+            status=_status(move),
+            token=move.token or 0,
+            seq=move.base_seq + 1,
+            rows=move.rows,
+            content_hash=move.content_hash,
+            holder=self.holder,
+            details={**details, "revised": revised.total if revised else 0},
+        )
+
+    def _published(
+        self,
+        partition: str,
+        move: Move | None,
+        judgement: Judgement,
+        revised: Revised | None,
+        hashes: Mapping[str, str],
+    ) -> Published:
+        base = self.bases[partition]
+        return Published(
+            partition=partition,
+            status=_status(move) if move else PublishStatus.HELD_BACK,
+            token=self.tokens[partition],
+            seq=move.base_seq + 1 if move else base.seq,
+            rows=move.rows if move else base.rows,
+            content_hash=move.content_hash if move else base.content_hash,
+            revised=revised or Revised(0, 0, 0),
+            details=judgement.details,
+            entry_hash=hashes.get(partition, ""),
+        )
+
+
+def _status(move: Move) -> PublishStatus:
+    return PublishStatus.UNCHANGED if move.change is Change.KEEP else PublishStatus.PUBLISHED
+
+
+def validate(
+    stage: Stage,
+    table: Table,
+    partitions: Mapping[str, Fence],
+    facts: Mapping[str, PartitionFacts],
+    validations: Sequence[Validation],
+) -> None:
+    """Check the staged rows, before anyone can read them.
+
+    Raises:
+        ValidationFailed: With one line per broken rule, each with a count and sample keys.
+    """
+    failures = []
+    foreign = sorted(set(facts) - set(partitions))
+    if foreign:
+        failures.append(f"foreign_partition: rows of {', '.join(foreign[:SAMPLE_KEYS])}, which nobody asked to publish")
+    for rule in (*_built_in(table), *validations):
+        broken = stage.query(f"SELECT *, count(*) OVER () AS broken_rows FROM ({rule.sql}) LIMIT {SAMPLE_KEYS}")
+        if broken.rows:
+            keys = "; ".join(str(row[0]) for row in broken.rows)
+            failures.append(f"{rule.name}: {broken.rows[0][-1]} {rule.meaning}, e.g. {keys}")
+    if failures:
+        raise ValidationFailed(
+            f"The rows staged for {table.name} break {len(failures)} rule(s): {'; '.join(failures)}.", failures=failures
+        )
+
+
+def _built_in(table: Table) -> list[Validation]:
+    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
+    rules = []
+    if table.key:
+        rules.append(
+            Validation(
+                "key_unique",
+                f"SELECT CAST(row({key}) AS VARCHAR) FROM staged GROUP BY {key} HAVING count(*) > 1",
+                "business keys stand more than once",
+            )
+        )
+    nulls = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in table.required)
+    if nulls:
+        rules.append(
+            Validation(
+                "required",
+                f"SELECT CAST(row({key}) AS VARCHAR) FROM staged WHERE {nulls}",
+                f"rows lack one of {', '.join(table.required)}",
+            )
+        )
+    return rules

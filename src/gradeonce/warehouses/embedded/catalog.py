@@ -1,0 +1,376 @@
+"""The book's small state: fences, files, segments, loads and the ledger, in one SQLite file.
+
+A *segment* is the rows of one partition in one file. It lives from the commit that added it (`added_seq`) to the one
+that replaced it (`removed_seq`), so a publish moves pointers and never touches a row, and an old version stays readable
+until its file is collected.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradeonce.chain import GENESIS, Entry, canonical_json, seal
+from gradeonce.clock import Clock
+from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
+from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.schema import Column, ColumnType, Table
+from gradeonce.sqlite_file import SqliteFile
+from gradeonce.statements import statement
+from gradeonce.warehouses.base import OnStep
+
+SCHEMA_VERSION = 1
+CATALOG_FILE = "catalog.sqlite"
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A Parquet file that is complete and on disk, ready to be pointed at.
+
+    Attributes:
+        table: Table name.
+        path: Relative to the book.
+        bytes: Size.
+        sha256: Of its bytes.
+        rows: Rows per partition.
+        values: Values of indexed columns: (column, value, partition).
+    """
+
+    table: str
+    path: str
+    bytes: int
+    sha256: str
+    rows: Mapping[str, int]
+    values: Sequence[tuple[str, str, str]] = ()
+
+
+@dataclass(frozen=True)
+class LiveSegment:
+    """One partition's rows in one file, as readers see them now."""
+
+    partition: str
+    path: str
+    segments_in_file: int
+    rows: int
+
+
+def _sql(name: str) -> str:
+    return statement(__package__, "catalog.sql", name)
+
+
+class Catalog:
+    """The catalog of one book, on a connection of its own."""
+
+    def __init__(self, folder: Path, *, clock: Clock) -> None:
+        """Open an existing catalog.
+
+        Raises:
+            WarehouseError: If the folder holds no book.
+            RefusedForSafety: If a newer gradeonce wrote it.
+        """
+        path = folder / CATALOG_FILE
+        if not path.is_file():
+            raise WarehouseError(f"{folder} holds no book.", hint="Make one with `gradeonce init`.")
+        self._file = SqliteFile(path, durable=True)
+        self._clock = clock
+        version = self._file.connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise RefusedForSafety(
+                f"{folder} was written by a newer gradeonce (layout {version}, this one knows {SCHEMA_VERSION}).",
+                hint="Upgrade gradeonce.",
+            )
+
+    @staticmethod
+    def create(folder: Path) -> bool:
+        """Create the catalog if the folder has none. Return whether it was created now."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = SqliteFile(folder / CATALOG_FILE, durable=True)
+        try:
+            with file.write() as connection:
+                if connection.execute("PRAGMA user_version").fetchone()[0]:
+                    return False
+                for part in _sql("create").split(";\n"):
+                    connection.execute(part)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                return True
+        finally:
+            file.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._file.close()
+
+    def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
+        """Return the fences of these partitions, creating those that are missing."""
+        found = self._fences(table)
+        missing = [partition for partition in partitions if partition not in found]
+        if missing:
+            with self._file.write() as connection:
+                connection.executemany(_sql("create_fence"), [{"table": table.name, "partition": p} for p in missing])
+                connection.execute(
+                    "INSERT INTO tables (name, definition) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    (table.name, _definition(table)),
+                )
+            found = self._fences(table)
+        return {partition: found[partition] for partition in partitions}
+
+    def all_fences(self, table: Table) -> list[Fence]:
+        """Return every fence of the table, in the order of partitions."""
+        return list(self._fences(table).values())
+
+    def _fences(self, table: Table) -> dict[str, Fence]:
+        with self._file.read() as connection:
+            rows = connection.execute(_sql("fences"), {"table": table.name})
+            return {row[1]: Fence(*row) for row in rows}
+
+    def live_segments(self, tables: Sequence[str]) -> dict[str, list[LiveSegment]]:
+        """Return what readers see of each table, all as of one instant."""
+        with self._file.read() as connection:
+            return {
+                table: [LiveSegment(*row) for row in connection.execute(_sql("live_segments"), {"table": table})]
+                for table in tables
+            }
+
+    def tables(self) -> list[Table]:
+        """Return the definition of every table that was ever written."""
+        with self._file.read() as connection:
+            return [_table(text) for (text,) in connection.execute("SELECT definition FROM tables ORDER BY name")]
+
+    def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
+        """Return the partitions of `table` that share a value of the indexed column with those of `other`."""
+        values = {
+            "table": table.name,
+            "column": column,
+            "other": other.name,
+            "partitions": json.dumps(list(partitions)),
+        }
+        with self._file.read() as connection:
+            return [partition for (partition,) in connection.execute(_sql("sharing"), values)]
+
+    def find_load(self, content_id: str) -> str | None:
+        """Return the load that brought this content, or None."""
+        with self._file.read() as connection:
+            row = connection.execute(_sql("find_load"), {"content_id": content_id}).fetchone()
+        return None if row is None else str(row[0])
+
+    def commit(
+        self,
+        moves: Sequence[Move],
+        files: Sequence[WrittenFile],
+        drafts: Sequence[EntryDraft],
+        *,
+        version: str,
+        on_step: OnStep,
+        content_id: str | None = None,
+    ) -> list[Entry]:
+        """Publish: advance every fence, point at the new files, verify what stands, append to the ledger.
+
+        One transaction: all of it happened when this returns, none of it when it raises.
+
+        Raises:
+            LeaseLost: If a fence has accepted a higher token than a move's.
+            PublishConflict: If a partition is no longer at its move's base, or the content was loaded meanwhile.
+        """
+        at = self._clock.now().isoformat(timespec="microseconds")
+        with self._file.write() as connection:
+            on_step("commit.begun")
+            for move in moves:
+                self._advance(connection, move, version, at)
+            on_step("commit.fenced")
+            for file in files:
+                _point_at(connection, file, moves, at)
+            on_step("commit.pointed")
+            for move in moves:
+                _verify(connection, move)
+            if content_id is not None:
+                try:
+                    connection.execute(_sql("add_load"), {"content_id": content_id, "load_id": version})
+                except sqlite3.IntegrityError as error:
+                    raise PublishConflict("The same content was loaded by somebody else just now.") from error
+            entries = _append(connection, drafts, at)
+            on_step("commit.ledgered")
+        on_step("commit.done")
+        return entries
+
+    def _advance(self, connection: sqlite3.Connection, move: Move, version: str, at: str) -> None:
+        values = {
+            "table": move.table,
+            "partition": move.partition,
+            "token": move.token,
+            "base_seq": move.base_seq,
+            "rows": move.rows,
+            "content_hash": move.content_hash,
+            "version": version,
+            "keeps": move.change is Change.KEEP,
+            "at": at,
+        }
+        if connection.execute(_sql("advance_fence"), values).rowcount == 0:
+            token, seq = connection.execute(_sql("fence_now"), values).fetchone()
+            if move.token is not None and token > move.token:
+                raise LeaseLost(
+                    f"{move.table}/{move.partition}",
+                    token=move.token,
+                    reason="superseded",
+                    detail=f"The fence of {move.table} {move.partition} has accepted token {token} since.",
+                )
+            raise PublishConflict(
+                f"{move.table} {move.partition} moved from version {move.base_seq} to {seq} while we worked.",
+                hint="Run the same command again.",
+            )
+        if move.change is Change.REPLACE:
+            connection.execute(_sql("retire_segments"), {**values, "seq": move.base_seq + 1})
+
+    def append(self, drafts: Sequence[EntryDraft]) -> list[Entry]:
+        """Append entries that move no rows."""
+        at = self._clock.now().isoformat(timespec="microseconds")
+        with self._file.write() as connection:
+            return _append(connection, drafts, at)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the whole ledger, oldest first."""
+        with self._file.read() as connection:
+            for row in connection.execute(_sql("entries")):
+                yield _entry(row)
+
+    def file_hashes(self) -> list[tuple[str, str]]:
+        """Return path and SHA-256 of every file that a reader may see."""
+        with self._file.read() as connection:
+            return connection.execute(
+                "SELECT DISTINCT path, sha256 FROM files JOIN segments USING (file_id) "
+                "WHERE removed_seq IS NULL ORDER BY path"
+            ).fetchall()
+
+    def small_state(self) -> dict[str, tuple[tuple[str, ...], str]]:
+        """Return the small tables for queries: name -> (columns, rows as a JSON array of arrays)."""
+        state = {}
+        with self._file.read() as connection:
+            for name in ("grading_runs", "loads", "ledger", "publish_fences", "leases"):
+                if name == "leases" and not _has_leases(connection):
+                    continue
+                cursor = connection.execute(_sql(f"view_{name}"))
+                columns = tuple(column[0] for column in cursor.description)
+                state[name] = (columns, json.dumps(cursor.fetchall()))
+        return state
+
+
+def _has_leases(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone() is not None
+
+
+def _point_at(connection: sqlite3.Connection, file: WrittenFile, moves: Sequence[Move], at: str) -> None:
+    values = {
+        "table": file.table,
+        "path": file.path,
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "segments": len(file.rows),
+        "at": at,
+    }
+    file_id = connection.execute(_sql("add_file"), values).lastrowid
+    seqs = {move.partition: move.base_seq + 1 for move in moves if move.table == file.table}
+    connection.executemany(
+        _sql("add_segment"),
+        [
+            {"table": file.table, "partition": partition, "file_id": file_id, "rows": rows, "seq": seqs[partition]}
+            for partition, rows in file.rows.items()
+        ],
+    )
+    connection.executemany(
+        _sql("add_value"),
+        [
+            {"table": file.table, "column": column, "value": value, "partition": partition}
+            for column, value, partition in file.values
+        ],
+    )
+
+
+def _verify(connection: sqlite3.Connection, move: Move) -> None:
+    values = {"table": move.table, "partition": move.partition}
+    standing = connection.execute(_sql("standing_rows"), values).fetchone()[0]
+    if standing != move.rows:
+        raise WarehouseError(
+            f"{move.table} {move.partition} would hold {standing} rows, not the {move.rows} that were staged; "
+            "the publish was taken back.",
+            hint="Run `gradeonce ledger verify`.",
+        )
+
+
+def _append(connection: sqlite3.Connection, drafts: Sequence[EntryDraft], at: str) -> list[Entry]:
+    number, previous = connection.execute(_sql("last_entry")).fetchone() or (0, GENESIS)
+    entries = []
+    for draft in drafts:
+        entry = seal(number + 1, at, draft, previous)
+        number, previous = entry.number, entry.entry_hash
+        entries.append(entry)
+    connection.executemany(
+        _sql("add_entry"),
+        [
+            {
+                "number": entry.number,
+                "at": entry.at,
+                "kind": entry.draft.kind,
+                "run_id": entry.draft.run_id,
+                "table": entry.draft.table,
+                "partition": entry.draft.partition,
+                "status": entry.draft.status,
+                "token": entry.draft.token,
+                "seq": entry.draft.seq,
+                "rows": entry.draft.rows,
+                "content_hash": entry.draft.content_hash,
+                "holder": entry.draft.holder,
+                "details": canonical_json(entry.draft.details),
+                "previous_hash": entry.previous_hash,
+                "entry_hash": entry.entry_hash,
+            }
+            for entry in entries
+        ],
+    )
+    return entries
+
+
+def _entry(row: tuple[int, str, str, str, str, str, str, int, int, int, str, str, str, str, str]) -> Entry:
+    (number, at, kind, run_id, table, partition, status, token, seq, rows, content, holder, details, previous, own) = (
+        row
+    )
+    draft = EntryDraft(
+        kind=kind,
+        run_id=run_id,
+        table=table,
+        partition=partition,
+        status=status,
+        token=token,
+        seq=seq,
+        rows=rows,
+        content_hash=content,
+        holder=holder,
+        details=json.loads(details),
+    )
+    return Entry(number, at, draft, previous, own)
+
+
+def _definition(table: Table) -> str:
+    return canonical_json(
+        {
+            "name": table.name,
+            "partition": table.partition,
+            "key": table.key,
+            "stamps": table.stamps,
+            "indexed": table.indexed,
+            "columns": [[column.name, column.type.value, column.required] for column in table.columns],
+        }
+    )
+
+
+def _table(definition: str) -> Table:
+    raw = json.loads(definition)
+    return Table(
+        name=raw["name"],
+        partition=raw["partition"],
+        key=tuple(raw["key"]),
+        stamps=tuple(raw["stamps"]),
+        indexed=tuple(raw["indexed"]),
+        columns=tuple(Column(name, ColumnType(kind), required) for name, kind, required in raw["columns"]),
+    )

@@ -1,0 +1,37 @@
+-- name: row_hash_text
+-- One text per row, the same on every engine: unit separator between values, record separator for null.
+concat_ws(chr(31), {values})
+
+-- name: facts
+-- Rows and content hash per partition. Sums of row hashes do not depend on the order of rows.
+SELECT CAST({partition} AS VARCHAR) AS partition, count(*) AS rows,
+    sum(CAST(md5_number_lower(row_text) AS HUGEINT)) AS low, sum(CAST(md5_number_upper(row_text) AS HUGEINT)) AS high
+FROM (SELECT {partition}, {row_text} AS row_text FROM {relation})
+GROUP BY {partition} ORDER BY 1
+
+-- name: values
+-- Values of an indexed column, per partition.
+SELECT DISTINCT CAST({column} AS VARCHAR), CAST({partition} AS VARCHAR) FROM {relation} WHERE {column} IS NOT NULL
+
+-- name: unknown_rows
+-- Rows of a load that do not stand in the book yet, whatever load brought them.
+SELECT n.* FROM (SELECT *, md5({row_text}) AS row_md5 FROM {new}) n
+ANTI JOIN (SELECT md5({row_text}) AS row_md5 FROM {old}) o USING (row_md5)
+
+-- name: revisions
+-- What a publish adds, removes and changes against what stands; keys are compared null-safe, as whole tuples.
+SELECT CAST({partition} AS VARCHAR) AS partition, {table} AS table_name,
+    CASE WHEN o.present IS NULL THEN 'added' WHEN n.present IS NULL THEN 'removed' ELSE 'changed' END AS change,
+    CASE WHEN o.present IS NULL THEN 'new row' WHEN n.present IS NULL THEN 'row no longer counts' ELSE {reason} END
+        AS reason,
+    CAST(to_json({key_struct}) AS VARCHAR) AS key_json,
+    CASE WHEN o.present THEN CAST(to_json({old_struct}) AS VARCHAR) END AS old_json,
+    CASE WHEN n.present THEN CAST(to_json({new_struct}) AS VARCHAR) END AS new_json,
+    $run_id AS run_id, CAST($revised_at AS TIMESTAMP) AS revised_at
+FROM (SELECT *, true AS present FROM {new}) n FULL JOIN (SELECT *, true AS present FROM {old}) o ON {same_key}
+WHERE n.present IS NULL OR o.present IS NULL OR {differs}
+
+-- name: carried
+-- The rows to publish: a row whose content did not change keeps the stamps of the run that wrote it.
+SELECT {columns}
+FROM {new} n LEFT JOIN {old} o ON {same_key} AND NOT ({differs})

@@ -1,0 +1,254 @@
+"""Staging in the book: rows are written to a Parquet file nobody reads, held against what stands, then pointed at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradeonce.chain import Entry, content_hash
+from gradeonce.errors import WarehouseError
+from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
+from gradeonce.schema import REVISIONS, Table
+from gradeonce.statements import quote_identifier, quote_literal, statement
+from gradeonce.warehouses.base import OnStep, Params, Revised, Rows
+from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
+from gradeonce.warehouses.embedded.files import copy_to_parquet, make_durable
+from gradeonce.warehouses.embedded.snapshot import fetch, in_partitions, relation
+from gradeonce.warehouses.engine import run
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from gradeonce.clock import Clock
+
+STAGING_FOLDER = "staging"
+ROWS_FOLDER = "rows"
+
+
+class EmbeddedStage:
+    """The staged rows of one run. Files that were not committed are removed by whoever opened the stage."""
+
+    def __init__(
+        self, engine: DuckDBPyConnection, catalog: Catalog, folder: Path, table: Table, run_id: str, clock: Clock
+    ) -> None:
+        self._engine, self._catalog, self._folder = engine, catalog, folder
+        self._table, self._run_id, self._clock = table, run_id, clock
+        self._staged = folder / STAGING_FOLDER / f"{run_id}.parquet"
+        self._revisions = folder / STAGING_FOLDER / f"{run_id}.revisions.parquet"
+        self._compared: tuple[str, ...] = ()
+        self._facts: list[PartitionFacts] | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Files this stage may leave behind."""
+        return (self._staged, self._revisions, self._carried)
+
+    @property
+    def _carried(self) -> Path:
+        return self._staged.with_suffix(".carried.parquet")
+
+    def fill(self, query: Query) -> None:
+        """Run the query into the staging file, sorted by partition."""
+        columns = ", ".join(quote_identifier(name) for name in self._table.column_names)
+        select = f"SELECT {columns} FROM ({query.sql}) ORDER BY {quote_identifier(self._table.partition)}"
+        copy_to_parquet(self._engine, select, self._staged, query.params)
+        run(
+            self._engine,
+            f"CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM read_parquet({quote_literal(str(self._staged))})",
+        )
+
+    def facts(self) -> list[PartitionFacts]:
+        """See `Stage.facts`."""
+        if self._facts is None:
+            self._facts = relation_facts(self._engine, self._table, "staged")
+        return self._facts
+
+    def query(self, sql: str, params: Params | None = None) -> Rows:
+        """See `Stage.query`."""
+        return fetch(self._engine, sql, params)
+
+    def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
+        """See `Stage.compare`."""
+        self._compared = tuple(partitions)
+        segments = self._catalog.live_segments([self._table.name])[self._table.name]
+        old = relation(self._table, segments, self._folder, partitions=partitions)
+        run(self._engine, f"CREATE OR REPLACE TEMP TABLE old AS {old}")
+        run(
+            self._engine,
+            f"CREATE OR REPLACE TEMP VIEW new AS SELECT * FROM staged WHERE {in_partitions(self._table, partitions)}",
+        )
+        part = quote_identifier(self._table.partition)
+        select = statement(
+            __package__,
+            "rows.sql",
+            "revisions",
+            partition=f"coalesce(n.{part}, o.{part})",
+            table=quote_literal(self._table.name),
+            reason=reason_sql.replace("new.", "n.").replace("old.", "o."),
+            key_struct=_struct(self._table.key, "coalesce(n.{0}, o.{0})"),
+            old_struct=_struct(self._table.content, "o.{0}"),
+            new_struct=_struct(self._table.content, "n.{0}"),
+            new="new",
+            old="old",
+            same_key=self._same_key(),
+            differs=self._differs(),
+        )
+        now = self._clock.now().replace(tzinfo=None)
+        copy_to_parquet(self._engine, select, self._revisions, {"run_id": self._run_id, "revised_at": now})
+        counted = fetch(
+            self._engine,
+            "SELECT partition, count(*) FILTER (change = 'added'), "
+            "count(*) FILTER (change = 'removed'), count(*) FILTER (change = 'changed') "
+            f"FROM read_parquet({quote_literal(str(self._revisions))}) GROUP BY 1",
+        )
+        return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
+
+    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+        """See `Stage.commit`."""
+        files = self._seal(moves, on_step)
+        all_moves = [*moves, *self._revision_moves(files)]
+        checksums = {file.path: file.sha256 for file in files}
+        covered = [replace(entry, details={**entry.details, "files": checksums}) for entry in entries]
+        return self._catalog.commit(all_moves, files, covered, version=self._run_id, on_step=on_step)
+
+    def _seal(self, moves: Sequence[Move], on_step: OnStep) -> list[WrittenFile]:
+        """Put the rows to publish into their final files; nobody points at them yet."""
+        replaced = {move.partition: move for move in moves if move.change is Change.REPLACE}
+        files = []
+        if any(move.rows for move in replaced.values()):
+            path = self._staged
+            if self._compared or {fact.partition for fact in self.facts()} != set(replaced):
+                path = self._carry_stamps(sorted(replaced))
+            on_step("seal.written")
+            rows = {partition: move.rows for partition, move in replaced.items() if move.rows}
+            files.append(
+                seal_file(self._engine, self._folder, self._table, path, f"{self._run_id}.parquet", rows, on_step)
+            )
+        if self._compared and self._revisions.exists():
+            counted = f"SELECT partition, count(*) FROM read_parquet({quote_literal(str(self._revisions))}) GROUP BY 1"
+            rows = dict(fetch(self._engine, counted).rows)
+            if rows:
+                name = f"{self._run_id}.parquet"
+                files.append(seal_file(self._engine, self._folder, REVISIONS, self._revisions, name, rows, on_step))
+        return files
+
+    def _carry_stamps(self, partitions: Sequence[str]) -> Path:
+        columns = []
+        for name in self._table.column_names:
+            quoted = quote_identifier(name)
+            # o.<partition> is null exactly where no unchanged old row was found.
+            carried = (
+                f"CASE WHEN o.{quote_identifier(self._table.partition)} IS NULL THEN n.{quoted} ELSE o.{quoted} END"
+            )
+            columns.append(f"{carried} AS {quoted}" if name in self._table.stamps else f"n.{quoted} AS {quoted}")
+        new = f"(SELECT * FROM staged WHERE {in_partitions(self._table, partitions)})"
+        if self._compared:
+            select = statement(
+                __package__,
+                "rows.sql",
+                "carried",
+                columns=", ".join(columns),
+                new=new,
+                old="old",
+                same_key=self._same_key(),
+                differs=self._differs(),
+            )
+        else:
+            select = f"SELECT * FROM {new}"
+        part = quote_identifier(self._table.partition)
+        copy_to_parquet(self._engine, f"SELECT * FROM ({select}) ORDER BY {part}", self._carried)
+        before = {fact.partition: fact for fact in self.facts() if fact.partition in partitions}
+        after = relation_facts(self._engine, self._table, f"read_parquet({quote_literal(str(self._carried))})")
+        if before != {fact.partition: fact for fact in after}:
+            raise WarehouseError("The rows to publish are not the rows that were staged.", hint="Please report this.")
+        return self._carried
+
+    def _revision_moves(self, files: Sequence[WrittenFile]) -> list[Move]:
+        written = next((file for file in files if file.table == REVISIONS.name), None)
+        if written is None:
+            return []
+        fences = self._catalog.fences(REVISIONS, list(written.rows))
+        return [
+            Move(
+                table=REVISIONS.name,
+                partition=partition,
+                change=Change.APPEND,
+                token=None,
+                base_seq=fences[partition].seq,
+                rows=fences[partition].rows + rows,
+                content_hash="",
+            )
+            for partition, rows in written.rows.items()
+        ]
+
+    def _same_key(self) -> str:
+        return " AND ".join(
+            f"n.{quoted} IS NOT DISTINCT FROM o.{quoted}"
+            for quoted in map(quote_identifier, (self._table.partition, *self._table.key))
+        )
+
+    def _differs(self) -> str:
+        values = [name for name in self._table.content if name not in self._table.key]
+        new = ", ".join(f"n.{quote_identifier(name)}" for name in values)
+        old = ", ".join(f"o.{quote_identifier(name)}" for name in values)
+        return f"row({new}) IS DISTINCT FROM row({old})"
+
+
+def seal_file(
+    engine: DuckDBPyConnection,
+    folder: Path,
+    table: Table,
+    path: Path,
+    name: str,
+    rows: dict[str, int],
+    on_step: OnStep,
+) -> WrittenFile:
+    """Make a finished file durable under its final name and describe it for the catalog."""
+    values = [
+        (column, value, partition)
+        for column in table.indexed
+        for value, partition in fetch(
+            engine,
+            statement(
+                __package__,
+                "rows.sql",
+                "values",
+                column=quote_identifier(column),
+                partition=quote_identifier(table.partition),
+                relation=f"read_parquet({quote_literal(str(path))})",
+            ),
+        ).rows
+    ]
+    relative = Path(ROWS_FOLDER) / table.name / name
+    size, sha256 = make_durable(path, folder / relative)
+    on_step(f"seal.{table.name}")
+    return WrittenFile(table.name, relative.as_posix(), size, sha256, rows, values)
+
+
+def relation_facts(engine: DuckDBPyConnection, table: Table, name: str) -> list[PartitionFacts]:
+    """Return rows and content hash per partition of any relation with the table's columns."""
+    counted = fetch(
+        engine,
+        statement(
+            __package__,
+            "rows.sql",
+            "facts",
+            partition=quote_identifier(table.partition),
+            row_text=row_text(table),
+            relation=name,
+        ),
+    )
+    return [PartitionFacts(partition, rows, content_hash(low, high)) for partition, rows, low, high in counted.rows]
+
+
+def row_text(table: Table) -> str:
+    """Return the SQL of the text that stands for a row's content."""
+    values = ", ".join(f"coalesce(CAST({quote_identifier(name)} AS VARCHAR), chr(30))" for name in table.content)
+    return statement(__package__, "rows.sql", "row_hash_text", values=values)
+
+
+def _struct(names: Sequence[str], pattern: str) -> str:
+    fields = ", ".join(f"{quote_identifier(name)} := {pattern.format(quote_identifier(name))}" for name in names)
+    return f"struct_pack({fields})"

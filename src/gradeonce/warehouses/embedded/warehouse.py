@@ -1,0 +1,176 @@
+"""The embedded warehouse: the book, a folder with a SQLite catalog and immutable Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradeonce.chain import Entry
+from gradeonce.clock import Clock, SystemClock
+from gradeonce.errors import PublishConflict, RefusedForSafety
+from gradeonce.model import EntryDraft, Fence, Query
+from gradeonce.schema import ROW_TABLES, Table
+from gradeonce.warehouses.base import Capabilities, Landed, OnStep
+from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
+from gradeonce.warehouses.embedded.files import require_free_space, require_local_disk
+from gradeonce.warehouses.embedded.landing import land
+from gradeonce.warehouses.embedded.snapshot import EngineReader, define_small_state, define_views
+from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, EmbeddedStage
+from gradeonce.warehouses.embedded.verify import verify_rows
+from gradeonce.warehouses.engine import open_engine
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LAND_ATTEMPTS = 20
+
+
+class EmbeddedWarehouse:
+    """The book in one folder.
+
+    Guarantee: a publish is a pointer that moves inside one SQLite transaction under the fence, so readers see whole
+    versions only and never wait, and of two publishes from the same base exactly one succeeds.
+    Limit: one machine, a local disk.
+    """
+
+    capabilities = Capabilities(name="embedded", enforces_unique=False, local_engine=True, server_clock=False)
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock | None = None,
+        threads: int = 0,
+        minimum_free_megabytes: int = 0,
+        allow_network_filesystem: bool = False,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """Open a book that exists.
+
+        Args:
+            folder: The book.
+            clock: Time; None takes the machine's.
+            threads: Threads of the engine; 0: one per core.
+            minimum_free_megabytes: Refuse to stage when less disk than this is free.
+            allow_network_filesystem: Open it even where file locks are not to be trusted.
+            names: The user's names for our tables, offered beside ours.
+        """
+        self._folder, self._clock, self._threads = folder, clock or SystemClock(), threads
+        self._minimum_free_megabytes, self._names = minimum_free_megabytes, dict(names or {})
+        if not allow_network_filesystem:
+            require_local_disk(folder)
+        self._catalog = Catalog(folder, clock=self._clock)
+
+    @staticmethod
+    def create(folder: Path, *, allow_network_filesystem: bool = False) -> bool:
+        """Create the book if there is none. Return whether it was created now.
+
+        Raises:
+            RefusedForSafety: If the folder lies on a network file system, or holds something else.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if not allow_network_filesystem:
+            require_local_disk(folder)
+        if not (folder / CATALOG_FILE).exists() and any(folder.iterdir()):
+            raise RefusedForSafety(
+                f"{folder} is not empty and holds no book.", hint="Name another folder with --book, or empty this one."
+            )
+        return Catalog.create(folder)
+
+    def close(self) -> None:
+        """See `Warehouse.close`."""
+        self._catalog.close()
+
+    def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
+        """See `Warehouse.fences`."""
+        return self._catalog.fences(table, partitions)
+
+    def all_fences(self, table: Table) -> list[Fence]:
+        """See `Warehouse.all_fences`."""
+        return self._catalog.all_fences(table)
+
+    @contextmanager
+    def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[EmbeddedStage]:
+        """See `Warehouse.stage`."""
+        require_free_space(self._folder, self._minimum_free_megabytes)
+        with self._open(query.inputs) as engine:
+            stage = EmbeddedStage(engine, self._catalog, self._folder, table, run_id, self._clock)
+            try:
+                stage.fill(query)
+                yield stage
+            finally:
+                for path in stage.paths:
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[EngineReader]:
+        """See `Warehouse.reader`."""
+        with self._open(inputs) as engine:
+            if inputs is None:
+                define_small_state(engine, self._catalog.small_state())
+            yield EngineReader(engine)
+
+    @contextmanager
+    def engine(self) -> Iterator[DuckDBPyConnection]:
+        """See `Warehouse.engine`."""
+        with self._open(None) as engine:
+            yield engine
+
+    @contextmanager
+    def _open(self, inputs: Mapping[str, tuple[str, ...] | None] | None) -> Iterator[DuckDBPyConnection]:
+        known = {table.name: table for table in (*ROW_TABLES, *self._catalog.tables())}
+        tables = list(known.values()) if inputs is None else [known[name] for name in inputs if name in known]
+        with open_engine(threads=self._threads, scratch=self._folder / STAGING_FOLDER) as engine:
+            segments = self._catalog.live_segments([table.name for table in tables])
+            define_views(engine, tables, segments, self._folder, partitions=inputs or {}, names=self._names)
+            yield engine
+
+    def land(
+        self,
+        engine: DuckDBPyConnection,
+        relations: Mapping[str, tuple[Table, str]],
+        entry: EntryDraft,
+        *,
+        content_id: str,
+        on_step: OnStep,
+    ) -> Landed:
+        """See `Warehouse.land`."""
+        require_free_space(self._folder, self._minimum_free_megabytes)
+        for attempt in range(LAND_ATTEMPTS):
+            found = self._catalog.find_load(content_id)
+            if found is not None:
+                return Landed(found, 0, 0, (), already=True)
+            try:
+                return land(
+                    engine, self._catalog, self._folder, relations, entry, content_id=content_id, on_step=on_step
+                )
+            except PublishConflict:
+                # Somebody landed rows in one of our partitions: what is new must be judged again from there.
+                if attempt == LAND_ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def find_load(self, content_id: str) -> str | None:
+        """See `Warehouse.find_load`."""
+        return self._catalog.find_load(content_id)
+
+    def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
+        """See `Warehouse.sharing`."""
+        return self._catalog.sharing(table, column, other, partitions)
+
+    def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
+        """See `Warehouse.append_entries`."""
+        return self._catalog.append(entries)
+
+    def entries(self) -> Iterable[Entry]:
+        """See `Warehouse.entries`."""
+        return self._catalog.entries()
+
+    def verify_rows(
+        self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+    ) -> list[str]:
+        """See `Warehouse.verify_rows`."""
+        with self._open(None) as engine:
+            return verify_rows(engine, self._catalog, self._folder, entries, standing, deep=deep)
