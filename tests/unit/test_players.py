@@ -144,7 +144,7 @@ def test_bad_alias_file_is_named(tmp_path: Path, text: str, message: str) -> Non
 
 def test_missing_alias_file_is_named(tmp_path: Path) -> None:
     """A file that is not there is an error of ours."""
-    with pytest.raises(InputError, match="none.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
         player_aliases(tmp_path / "none.csv")
 
 
