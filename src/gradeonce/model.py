@@ -20,6 +20,7 @@ class Fence:
         rows: Rows that stand.
         content_hash: Order-free hash over the content of those rows; empty while nothing was ever published.
         version: The run or load that wrote what stands.
+        published_at: When what stands was written, ISO 8601 UTC; empty while nothing was.
     """
 
     table: str
@@ -29,6 +30,7 @@ class Fence:
     rows: int = 0
     content_hash: str = ""
     version: str = ""
+    published_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ class Published:
         revised: How the rows differ from those that stood before; all zero for a first publish.
         details: The caller's own details.
         entry_hash: Hash of the ledger entry; empty if none was written.
+        sample_changes: A dry run's examples: (added, removed or changed; why; key as JSON).
     """
 
     partition: str
@@ -89,6 +90,7 @@ class Published:
     revised: Revised
     details: Mapping[str, Any]
     entry_hash: str = ""
+    sample_changes: tuple[tuple[str, str, str], ...] = ()
 
 
 def ignore_steps(_: str) -> None:
@@ -109,6 +111,7 @@ def publish(
     judge: Callable[[Stage], Mapping[str, Judgement]] | None = None,
     reason_sql: str = "'content changed'",
     guard: Callable[[], None] | None = None,
+    dry_run: bool = False,
     clock: Clock | None = None,
     on_step: OnStep = ignore_steps,
     seed: int | None = None,
@@ -130,6 +133,7 @@ def publish(
         judge: Looks at the staged rows and returns details for the ledger, or holds a partition back.
         reason_sql: SQL over the relations `old` and `new` that says why a row changed.
         guard: Called just before the commit; raises if the caller's leases are lost.
+        dry_run: Stage, validate and compare, then stop: the result says what a publish would have done.
         clock: Time for back-off; None takes the machine's.
         on_step: Called as each step is reached.
         seed: Seeds the jitter of the back-off.
@@ -154,7 +158,7 @@ def publish(
         try:
             with warehouse.stage(table, query, run_id=name) as stage:
                 on_step("publish.staged")
-                work = _Work(table, bases, used, run_id, holder, kind)
+                work = _Work(table, bases, used, run_id, holder, kind, dry_run)
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)
         except GradeonceError as error:
             if not error.is_transient or attempt == ATTEMPTS:
@@ -188,6 +192,7 @@ class _Work:
     run_id: str
     holder: str
     kind: str
+    dry_run: bool
 
     def finish(
         self,
@@ -210,6 +215,14 @@ class _Work:
         compared = [p for p, move in moves.items() if move.change is Change.REPLACE and self.bases[p].rows]
         revised = stage.compare(compared, reason_sql=reason_sql) if compared and self.table.key else {}
         on_step("publish.compared")
+        if self.dry_run:
+            samples = stage.sample_changes() if revised else {}
+            return {
+                partition: self._published(
+                    partition, moves.get(partition), judgements[partition], revised.get(partition), samples=samples
+                )
+                for partition in self.bases
+            }
         drafts = [self._draft(move, judgements[p].details, revised.get(p)) for p, move in moves.items()]
         if guard is not None:
             guard()
@@ -217,7 +230,7 @@ class _Work:
         hashes = {entry.draft.partition: entry.entry_hash for entry in entries}
         return {
             partition: self._published(
-                partition, moves.get(partition), judgements[partition], revised.get(partition), hashes
+                partition, moves.get(partition), judgements[partition], revised.get(partition), hashes=hashes
             )
             for partition in self.bases
         }
@@ -256,7 +269,9 @@ class _Work:
         move: Move | None,
         judgement: Judgement,
         revised: Revised | None,
-        hashes: Mapping[str, str],
+        *,
+        hashes: Mapping[str, str] | None = None,
+        samples: Mapping[str, tuple[tuple[str, str, str], ...]] | None = None,
     ) -> Published:
         base = self.bases[partition]
         return Published(
@@ -268,7 +283,8 @@ class _Work:
             content_hash=move.content_hash if move else base.content_hash,
             revised=revised or Revised(0, 0, 0),
             details=judgement.details,
-            entry_hash=hashes.get(partition, ""),
+            entry_hash=(hashes or {}).get(partition, ""),
+            sample_changes=(samples or {}).get(partition, ()),
         )
 
 

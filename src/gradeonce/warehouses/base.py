@@ -95,6 +95,10 @@ class Stage(Protocol):
         """
         ...
 
+    def sample_changes(self, limit: int = 5) -> dict[str, tuple[tuple[str, str, str], ...]]:
+        """Return, after `compare`, examples per partition: (change, reason, key as JSON)."""
+        ...
+
     def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
         """Publish in one transaction: fences, rows, what stands verified, revisions, ledger.
 

@@ -81,7 +81,7 @@ INSERT INTO publish_fences (table_name, partition) VALUES (:table, :partition) O
 
 -- name: fences
 -- The fences of a table's partitions, oldest first.
-SELECT table_name, partition, token, seq, rows, content_hash, version
+SELECT table_name, partition, token, seq, rows, content_hash, version, coalesce(published_at, '')
 FROM publish_fences WHERE table_name = :table ORDER BY partition;
 
 -- name: advance_fence

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.chain import Entry, content_hash
-from gradeonce.errors import WarehouseError
+from gradeonce.errors import LeaseLost, PublishConflict, WarehouseError
 from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
@@ -105,13 +105,33 @@ class EmbeddedStage:
         )
         return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
 
+    def sample_changes(self, limit: int = 5) -> dict[str, tuple[tuple[str, str, str], ...]]:
+        """See `Stage.sample_changes`."""
+        samples: dict[str, tuple[tuple[str, str, str], ...]] = {}
+        rows = fetch(
+            self._engine,
+            "SELECT partition, change, reason, key_json FROM (SELECT *, row_number() OVER "
+            "(PARTITION BY partition, change ORDER BY key_json) AS place "
+            f"FROM read_parquet({quote_literal(str(self._revisions))})) WHERE place <= $limit ORDER BY ALL",
+            {"limit": limit},
+        ).rows
+        for partition, change, reason, key in rows:
+            samples[partition] = (*samples.get(partition, ()), (change, reason, key))
+        return samples
+
     def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
         """See `Stage.commit`."""
         files = self._seal(moves, on_step)
         all_moves = [*moves, *self._revision_moves(files)]
         checksums = {file.path: file.sha256 for file in files}
         covered = [replace(entry, details={**entry.details, "files": checksums}) for entry in entries]
-        return self._catalog.commit(all_moves, files, covered, version=self._run_id, on_step=on_step)
+        try:
+            return self._catalog.commit(all_moves, files, covered, version=self._run_id, on_step=on_step)
+        except (LeaseLost, PublishConflict):
+            # Refused for certain, so nobody points at these files. After any other error they wait for collection.
+            for file in files:
+                (self._folder / file.path).unlink(missing_ok=True)
+            raise
 
     def _seal(self, moves: Sequence[Move], on_step: OnStep) -> list[WrittenFile]:
         """Put the rows to publish into their final files; nobody points at them yet."""

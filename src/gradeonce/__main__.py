@@ -1,0 +1,5 @@
+"""`python -m gradeonce`."""
+
+from gradeonce.cli.main import main
+
+main()

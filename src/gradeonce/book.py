@@ -1,0 +1,303 @@
+"""The book: one object through which Python callers, the command line and every other door do the same things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from gradeonce.backfill import GradeReport, Progress, grade_dates
+from gradeonce.clock import Clock, SystemClock
+from gradeonce.config import Settings, load_settings
+from gradeonce.dates import days_between, parse_day
+from gradeonce.errors import ConfigError, RefusedForSafety, UsageError
+from gradeonce.grading import Grader, PartitionRun
+from gradeonce.leases import LeaseStore, SqliteLeases, new_holder
+from gradeonce.model import EntryDraft, Query
+from gradeonce.publish import Published, ignore_steps, publish
+from gradeonce.schema import PREDICTIONS, Table
+from gradeonce.warehouses.base import OnStep, Reader, Rows, Warehouse
+from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
+from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
+
+if TYPE_CHECKING:
+    from gradeonce.load import LoadOptions, LoadReport
+    from gradeonce.reports import Explanation, Report
+    from gradeonce.status import DateStatus
+
+
+class Book:
+    """Predictions, actuals and grades in one place. A context manager; one per thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        leases: LeaseStore | None = None,
+        on_step: OnStep = ignore_steps,
+    ) -> None:
+        """Open the book the settings name. Most callers want `gradeonce.open()`.
+
+        Args:
+            settings: See `load_settings`.
+            clock: Time; None takes the machine's.
+            leases: A lease store of your own; None takes the one the settings name.
+            on_step: Called with the name of each step; tests stop the process there.
+
+        Raises:
+            ConfigError: If there is no book where the settings say.
+        """
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self._on_step = on_step
+        path = settings.book_path
+        if not (path / CATALOG_FILE).is_file():
+            raise ConfigError(
+                f"{path} holds no book.",
+                hint="Make one with `gradeonce init`, or name the folder of one with --book.",
+            )
+        self.warehouse: Warehouse = EmbeddedWarehouse(
+            path,
+            clock=self.clock,
+            threads=settings.threads,
+            minimum_free_megabytes=settings.minimum_free_megabytes,
+            allow_network_filesystem=settings.allow_network_filesystem,
+            names=settings.tables,
+        )
+        self._leases = leases
+
+    @property
+    def leases(self) -> LeaseStore:
+        """The lease store, for `gradeonce.leases.acquire` and for looking who holds what."""
+        if self._leases is None:
+            self._leases = SqliteLeases(self.settings.book_path / CATALOG_FILE, clock=self.clock)
+        return self._leases
+
+    def close(self) -> None:
+        """Let go of connections; everything done so far is on disk."""
+        if self._leases is not None:
+            self._leases.close()
+        self.warehouse.close()
+
+    def __enter__(self) -> Book:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def load(
+        self, kind: str, files: Sequence[str | Path] | str | Path, options: LoadOptions | None = None
+    ) -> LoadReport:
+        """Load files of one kind: predictions, actuals, injuries or lines.
+
+        Args:
+            kind: What the files hold.
+            files: One path or several; CSV, Parquet, JSON or JSON lines, plain or gzipped.
+            options: How to read them; None reads our own columns.
+
+        Returns:
+            What landed, what was left out and why. The same content twice lands once.
+
+        Raises:
+            InputError: If a row breaks the contract; nothing landed.
+        """
+        from gradeonce.load import LoadOptions, load_files
+
+        paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
+        return load_files(
+            self.warehouse,
+            self.settings,
+            self.clock,
+            kind,
+            paths,
+            options or LoadOptions(),
+            on_step=self._on_step,
+        )
+
+    def grade(
+        self,
+        day: date | str | None = None,
+        *,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        all_dates: bool = False,
+        dry_run: bool = False,
+        wait_seconds: float | None = None,
+        on_progress: Callable[[Progress, Sequence[PartitionRun]], None] | None = None,
+    ) -> GradeReport:
+        """Grade one date, a range of dates, or every date that has predictions.
+
+        Args:
+            day: A date, `YYYY-MM-DD`, `today` or `yesterday` (where the league plays).
+            start: First date of a range.
+            end: Last date of the range; None: yesterday.
+            all_dates: Every date that has predictions.
+            dry_run: Only say what would change.
+            wait_seconds: How long to wait for a lease; None takes the setting.
+            on_progress: Called after every chunk of dates.
+
+        Returns:
+            One run per date. A date that failed is in the report with its error; the other dates are done.
+        """
+        days = self._days(day, start, end, all_dates)
+        return grade_dates(self._grader(), days, dry_run=dry_run, wait_seconds=wait_seconds, on_progress=on_progress)
+
+    def report(
+        self,
+        *,
+        by: str = "system",
+        systems: Sequence[str] = (),
+        markets: Sequence[str] = (),
+        start: date | str | None = None,
+        end: date | str | None = None,
+    ) -> Report:
+        """Return accuracy figures per group: counts that reconcile, win rate with its interval, errors, ROI."""
+        from gradeonce.reports import graded_report
+
+        return graded_report(
+            self.warehouse,
+            self.settings,
+            by=by,
+            systems=tuple(systems),
+            markets=tuple(markets),
+            start=self._day(start),
+            end=self._day(end),
+        )
+
+    def explain(
+        self, player: str | None = None, day: date | str | None = None, *, prediction_id: str | None = None
+    ) -> Explanation:
+        """Return how the picks on a player were graded on a date, or how one prediction was."""
+        from gradeonce.reports import explained
+
+        return explained(self.warehouse, self.settings, player=player, day=self._day(day), prediction_id=prediction_id)
+
+    def status(self, *, start: date | str | None = None, end: date | str | None = None) -> list[DateStatus]:
+        """Return where every date stands: graded, pending, stale, ungraded or failed."""
+        from gradeonce.status import date_statuses
+
+        return date_statuses(self.warehouse, first=self._day(start), last=self._day(end))
+
+    def sql(self, query: str, params: Mapping[str, Any] | None = None) -> Rows:
+        """Run a SELECT over the book's tables, each under its own name; nothing can be changed by it."""
+        with self.reader() as reader:
+            return reader.query(query, params)
+
+    @contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """Open a consistent view of the whole book for several queries."""
+        with self.warehouse.reader() as reader:
+            yield reader
+
+    def publish(
+        self,
+        table: Table,
+        query: Query,
+        partitions: Sequence[str],
+        *,
+        run_id: str,
+        tokens: Mapping[str, int] | None = None,
+        holder: str = "",
+    ) -> dict[str, Published]:
+        """Replace partitions of a table of your own, exactly once; see `gradeonce.publish.publish`."""
+        return publish(
+            self.warehouse,
+            table,
+            query,
+            partitions,
+            run_id=run_id,
+            tokens=tokens,
+            holder=holder,
+            clock=self.clock,
+            on_step=self._on_step,
+        )
+
+    def _grader(self) -> Grader:
+        leases = None if self.settings.store == "off" and self._leases is None else self.leases
+        return Grader(self.warehouse, self.settings, leases, self.clock, self._on_step)
+
+    def _days(
+        self, day: date | str | None, start: date | str | None, end: date | str | None, all_dates: bool
+    ) -> list[date]:
+        given = sum((day is not None, start is not None or end is not None, all_dates))
+        if given != 1:
+            raise UsageError("Name one date, or a range with a start, or all dates; exactly one of the three.")
+        if all_dates:
+            return [date.fromisoformat(f.partition) for f in self.warehouse.all_fences(PREDICTIONS) if f.rows]
+        if day is not None:
+            return [self._require_day(day)]
+        if start is None:
+            raise UsageError("A range needs a start.")
+        return days_between(self._require_day(start), self._require_day("yesterday" if end is None else end))
+
+    def _day(self, day: date | str | None) -> date | None:
+        return None if day is None else self._require_day(day)
+
+    def _require_day(self, day: date | str) -> date:
+        return day if isinstance(day, date) else parse_day(day, clock=self.clock, timezone=self.settings.timezone)
+
+
+def open_book(
+    path: str | Path | None = None,
+    *,
+    config: str | Path | None = None,
+    clock: Clock | None = None,
+    leases: LeaseStore | None = None,
+    on_step: OnStep = ignore_steps,
+    **settings: Any,
+) -> Book:
+    """Open a book.
+
+    Args:
+        path: Its folder; None takes it from the settings (`gradeonce.toml` here or in a parent folder).
+        config: A settings file; None looks for one.
+        clock: Time; None takes the machine's.
+        leases: A lease store of your own; None takes the one the settings name.
+        on_step: Called with the name of each step as it is reached.
+        **settings: Any setting by its name, e.g. `ttl_seconds=30`. Any: each has its own type and is checked.
+
+    Raises:
+        ConfigError: If a setting is wrong or there is no book.
+    """
+    flags = {**settings, "book": str(Path(path).expanduser().resolve())} if path is not None else settings
+    loaded = load_settings(Path(config) if config else None, flags=flags)
+    return Book(loaded, clock=clock, leases=leases, on_step=on_step)
+
+
+def create_book(path: str | Path, *, allow_network_filesystem: bool = False) -> bool:
+    """Create a book in a folder if it holds none. Return whether it was created now."""
+    return EmbeddedWarehouse.create(Path(path), allow_network_filesystem=allow_network_filesystem)
+
+
+def break_lease(book: Book, key: str, *, token: int, reason: str = "") -> str:
+    """Release somebody else's lease and leave a line in the ledger. Return who held it.
+
+    Raises:
+        RefusedForSafety: If no claim on the key carries that token; nothing was released.
+    """
+    record = next((record for record in book.leases.records() if record.key == key), None)
+    if record is None or record.released_at is not None or not book.leases.break_claim(key, token=token):
+        stands = "it is not held" if record is None or record.released_at else f"it now carries token {record.token}"
+        raise RefusedForSafety(
+            f"The lease {key} was not released: {stands}, not token {token}.",
+            hint="Look again with `gradeonce locks list`.",
+        )
+    book.warehouse.append_entries(
+        [
+            EntryDraft(
+                kind="lease_broken",
+                run_id=new_holder("break"),
+                status="released",
+                token=token,
+                holder=record.holder,
+                details={"key": key, "reason": reason},
+            )
+        ]
+    )
+    return record.holder

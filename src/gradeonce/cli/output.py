@@ -1,0 +1,104 @@
+"""What commands print: results to stdout, everything else to stderr; tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from gradeonce.errors import GradeonceError
+
+SCHEMA_VERSION = 1
+
+
+def emit_json(document: Any) -> None:
+    """Print one JSON document to stdout; nothing else may be printed there."""
+    click.echo(json.dumps(document, default=_plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.isoformat() + ("" if value.tzinfo else "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def emit_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = (), title: str = ""
+) -> None:
+    """Print an aligned table to stdout, as wide as it needs when piped."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console = Console(highlight=False, soft_wrap=False) if sys.stdout.isatty() else Console(width=400, no_color=True)
+    if not sys.stdout.isatty():
+        with console.capture() as capture:
+            console.print(table)
+        for line in capture.get().splitlines():
+            click.echo(line.rstrip())
+        return
+    console.print(table)
+
+
+def emit_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print CSV to stdout."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
+
+
+def say(text: str) -> None:
+    """Tell the person something that is not the result: to stderr."""
+    click.echo(text, err=True)
+
+
+def tell_error(error: GradeonceError, *, as_json: bool) -> None:
+    """Print an error: what happened, what state the data is in, what to type next."""
+    if as_json:
+        document: Mapping[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "error": {
+                "kind": type(error).__name__,
+                "message": error.message,
+                "state": error.state,
+                "hint": error.hint,
+                "exit_code": int(error.exit_code),
+            },
+        }
+        emit_json(document)
+    click.echo(f"error: {error.message}", err=True)
+    if error.state:
+        click.echo(f"       {error.state}", err=True)
+    if error.hint:
+        click.echo(f"  next: {error.hint}", err=True)
+
+
+def number(value: int) -> str:
+    """Return a count as people read it: 12,345."""
+    return f"{value:,}"
+
+
+def figure(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """Return a figure with its digits, or a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"

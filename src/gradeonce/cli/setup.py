@@ -1,0 +1,80 @@
+"""`gradeonce init` and `gradeonce config`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table
+
+
+@click.command()
+@click.argument("folder", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def init(ctx: click.Context, folder: str | None, as_json: bool) -> None:
+    """Make a book in FOLDER (default: book) and a commented gradeonce.toml beside it.
+
+    The book is a folder: a small SQLite catalog and Parquet files. Nothing else needs to be set up. Run again, it
+    changes nothing and says so.
+    """
+    from gradeonce.book import create_book
+    from gradeonce.config import CONFIG_FILE, config_template, load_settings
+
+    config = Path(ctx.obj["config"] or CONFIG_FILE)
+    name = folder or ctx.obj["book"]
+    wrote_config = not config.exists()
+    flags = {"book": str(Path(name).expanduser().resolve())} if name else {}
+    settings = load_settings(None if wrote_config else config, flags=flags, folder=config.resolve().parent)
+    created = create_book(settings.book_path, allow_network_filesystem=settings.allow_network_filesystem)
+    if wrote_config:
+        config.write_text(config_template({"book": name or settings.book}), encoding="utf-8")
+    if as_json:
+        emit_json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "book": str(settings.book_path),
+                "created": created,
+                "config": str(config.resolve()),
+                "wrote_config": wrote_config,
+            }
+        )
+        return
+    click.echo(f"{'Made' if created else 'Already there, left as it is:'} the book {settings.book_path}")
+    click.echo(f"{'Wrote' if wrote_config else 'Already there, left as it is:'} {config.resolve()}")
+    if created:
+        click.echo("Next: gradeonce load predictions FILE, gradeonce load actuals FILE, gradeonce grade yesterday")
+
+
+@click.group()
+def config() -> None:
+    """Show every setting and where its value comes from."""
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def show(ctx: click.Context, as_json: bool) -> None:
+    """Print each setting, its value (secrets masked) and where it came from.
+
+    Flags win over environment variables (GRADEONCE_<SECTION>_<KEY>), which win over the file, which wins over the
+    defaults.
+    """
+    from gradeonce.config import load_settings, shown_settings
+
+    flags = {"book": ctx.obj["book"]} if ctx.obj["book"] else {}
+    file = Path(ctx.obj["config"]) if ctx.obj["config"] else None
+    shown = shown_settings(load_settings(file, flags=flags))
+    if as_json:
+        emit_json(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "settings": [
+                    {"section": s.section, "key": s.key, "value": s.value, "origin": s.origin, "help": s.help}
+                    for s in shown
+                ],
+            }
+        )
+        return
+    emit_table(["setting", "value", "from"], [(f"[{s.section}] {s.key}", s.value, s.origin) for s in shown])

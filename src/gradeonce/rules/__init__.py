@@ -1,0 +1,129 @@
+"""The grading rules: select which predictions count, pair them with actuals, grade them, say why a grade changed.
+
+The rules are SQL, one named statement a step; this module only puts the steps together. They have a version, stored
+with each grade: changing a rule is a breaking change, and the version must rise with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from gradeonce.config import Settings
+from gradeonce.publish import Validation
+from gradeonce.statements import statement
+
+RULES_VERSION = 1
+
+_PAIRING = ("games", "game_keys", "final_games", "latest_actuals", "latest_injuries", "paired")
+
+
+@dataclass(frozen=True)
+class RuleSettings:
+    """The settings that change grades.
+
+    Attributes:
+        line_sources: Line sources that count; empty: all.
+        excluded_lines: Placeholder lines that do not count.
+        missing_player: What a player who is not in a final box score is: `ungradable` or `void`.
+        moved_game_days: A game played at most this many days from the predicted date is the same event.
+    """
+
+    line_sources: tuple[str, ...] = ()
+    excluded_lines: tuple[float, ...] = ()
+    missing_player: str = "ungradable"
+    moved_game_days: int = 1
+
+    @staticmethod
+    def of(settings: Settings) -> RuleSettings:
+        """Take them from the settings."""
+        return RuleSettings(
+            settings.line_sources, settings.excluded_lines, settings.missing_player, settings.moved_game_days
+        )
+
+
+def select_params(rules: RuleSettings, dates: list[date]) -> dict[str, Any]:
+    """Return the values that `candidates_sql` binds."""
+    return {
+        "dates": dates,
+        "line_sources": list(rules.line_sources),
+        "excluded_lines": [Decimal(str(line)) for line in rules.excluded_lines],
+    }
+
+
+def candidates_sql(predictions: str) -> str:
+    """Return the SELECT of every prediction of `$dates` with its `excluded_reason` (null: it counts)."""
+    return statement(__package__, "select.sql", "candidates", predictions=predictions)
+
+
+def grading_sql(tables: Mapping[str, str]) -> str:
+    """Return the SELECT of the grades of `$dates`: select, then pair, then grade.
+
+    Args:
+        tables: Relation of each input: predictions, actuals, injuries.
+    """
+    steps = {
+        "candidates": candidates_sql(tables["predictions"]),
+        "selected": statement(__package__, "select.sql", "selected", candidates="candidates"),
+    }
+    slots = {**tables, **{name: name for name in ("selected", *_PAIRING)}}
+    for name in _PAIRING:
+        text = _slotted("pair.sql", name, slots)
+        # Referred to more than once: computed once.
+        steps[name] = text
+    steps["judged"] = _slotted("grade.sql", "judged", {"paired": "paired"})
+    steps["settled"] = _slotted("grade.sql", "settled", {"judged": "judged"})
+    chain = ",\n".join(
+        f"{name} AS MATERIALIZED ({text})" if name in _REUSED else f"{name} AS ({text})" for name, text in steps.items()
+    )
+    return f"WITH {chain}\n{_slotted('grade.sql', 'graded', {'settled': 'settled'})}"
+
+
+_REUSED = ("selected", "games", "game_keys", "latest_actuals")
+"""Steps that later ones name more than once: computed once."""
+
+
+def _slotted(filename: str, name: str, slots: Mapping[str, str]) -> str:
+    from gradeonce.statements import fill, statements
+
+    text = statements(__package__, filename)[name]
+    return fill(text, **{slot: value for slot, value in slots.items() if "{" + slot + "}" in text})
+
+
+def grading_params(rules: RuleSettings, dates: list[date], *, run_id: str, graded_at: datetime) -> dict[str, Any]:
+    """Return the values that `grading_sql` binds."""
+    return {
+        **select_params(rules, dates),
+        "missing_player": rules.missing_player,
+        "moved_game_days": rules.moved_game_days,
+        "rules_version": RULES_VERSION,
+        "run_id": run_id,
+        "graded_at": graded_at.replace(tzinfo=None),
+    }
+
+
+def reason_sql() -> str:
+    """Return the SQL that says why a grade changed, over the relations `old` and `new`."""
+    return statement(__package__, "revise.sql", "reason")
+
+
+def counts_sql() -> str:
+    """Return the SELECT of the outcome counts per date over `staged`."""
+    return statement(__package__, "validate.sql", "counts")
+
+
+def validations() -> list[Validation]:
+    """Return the rules that staged grades must keep beside the kernel's own."""
+    meanings = {
+        "outcomes": "grades have no known outcome",
+        "correctness": "grades contradict their own outcome",
+        "actual_known": "decided grades lack an actual value",
+        "ranges": "grades hold values that cannot be",
+        "final_lines": "picks do not have exactly one final line",
+    }
+    return [
+        Validation(name, statement(__package__, "validate.sql", name), meaning) for name, meaning in meanings.items()
+    ]

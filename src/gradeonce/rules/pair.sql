@@ -1,0 +1,77 @@
+-- name: games
+-- Every game that a box score names, with the key under which both id formats meet: date and the pair of teams.
+-- A game that moved keeps its id; the last load says on which date it was played.
+SELECT game_id, game_date, is_final,
+    CASE
+        WHEN team IS NOT NULL AND opponent IS NOT NULL
+            THEN strftime(game_date, '%Y%m%d') || '_' || least(team, opponent) || '_' || greatest(team, opponent)
+        ELSE game_id
+    END AS game_key
+FROM (
+    SELECT game_id, max_by(game_date, loaded_at) AS game_date, bool_or(is_final) AS is_final,
+        max_by(team_abbr, loaded_at) FILTER (team_abbr IS NOT NULL AND opponent_team_abbr IS NOT NULL) AS team,
+        max_by(opponent_team_abbr, loaded_at) FILTER (team_abbr IS NOT NULL AND opponent_team_abbr IS NOT NULL)
+            AS opponent
+    FROM {actuals}
+    GROUP BY game_id
+)
+
+-- name: game_keys
+-- Each game id that occurs, with its key. An id of the form YYYYMMDD_AWAY_HOME is its own key, its teams put in order;
+-- any other id (NBA's ten digits) finds its key through the box scores, or stands for itself.
+SELECT ids.game_id,
+    CASE
+        WHEN regexp_full_match(ids.game_id, '[0-9]{8}_[A-Za-z]{2,4}_[A-Za-z]{2,4}')
+            THEN split_part(ids.game_id, '_', 1)
+                || '_' || least(upper(split_part(ids.game_id, '_', 2)), upper(split_part(ids.game_id, '_', 3)))
+                || '_' || greatest(upper(split_part(ids.game_id, '_', 2)), upper(split_part(ids.game_id, '_', 3)))
+        ELSE coalesce(g.game_key, ids.game_id)
+    END AS game_key
+FROM (SELECT game_id FROM {selected} UNION SELECT game_id FROM {actuals}) ids
+LEFT JOIN {games} g ON g.game_id = ids.game_id
+
+-- name: final_games
+-- One row per game: whether any of its box scores is final, and the date it was played.
+SELECT k.game_key, bool_or(g.is_final) AS is_final, max(g.game_date) AS played_date
+FROM {games} g JOIN {game_keys} k ON k.game_id = g.game_id
+GROUP BY k.game_key
+
+-- name: latest_actuals
+-- One row per player, game and market: final before provisional, then the latest version.
+SELECT a.*, k.game_key,
+    row_number() OVER (
+        PARTITION BY a.player_lookup, k.game_key, a.market
+        ORDER BY a.is_final DESC, coalesce(a.recorded_at, a.loaded_at) DESC, a.loaded_at DESC, a.load_row DESC
+    ) AS version_rank
+FROM {actuals} a JOIN {game_keys} k ON k.game_id = a.game_id
+
+-- name: latest_injuries
+-- The latest report of a player for a game, or for the date where the report names no game.
+SELECT player_lookup, game_id, game_date, upper(status) AS status,
+    row_number() OVER (
+        PARTITION BY player_lookup, game_id, game_date
+        ORDER BY coalesce(reported_at, loaded_at) DESC, loaded_at DESC, load_row DESC
+    ) AS report_rank
+FROM {injuries}
+
+-- name: paired
+-- Each counted prediction with its actual: on player, game and market, never on player and date alone.
+SELECT s.*,
+    a.player_lookup IS NOT NULL AS has_actual,
+    coalesce(f.is_final, false) AS game_is_final,
+    f.played_date,
+    EXISTS (
+        SELECT 1 FROM {latest_actuals} o
+        WHERE o.player_lookup = s.player_lookup AND o.game_key = k.game_key AND o.version_rank = 1
+    ) AS player_in_box_score,
+    a.actual_value, a.minutes_played, a.is_dnp, a.team_abbr, a.opponent_team_abbr,
+    coalesce(ig.status, id.status) AS reported_status
+FROM {selected} s
+JOIN {game_keys} k ON k.game_id = s.game_id
+LEFT JOIN {final_games} f ON f.game_key = k.game_key
+LEFT JOIN {latest_actuals} a
+    ON a.player_lookup = s.player_lookup AND a.game_key = k.game_key AND a.market = s.market AND a.version_rank = 1
+LEFT JOIN {latest_injuries} ig
+    ON ig.player_lookup = s.player_lookup AND ig.game_id = s.game_id AND ig.report_rank = 1
+LEFT JOIN {latest_injuries} id
+    ON id.player_lookup = s.player_lookup AND id.game_id IS NULL AND id.game_date = s.game_date AND id.report_rank = 1

@@ -1,0 +1,39 @@
+-- name: candidates
+-- Every prediction of the dates, with the reason why it does not count; null: it counts.
+-- One row per business key counts: the latest created, then the highest prediction_id, so ties end the same way always.
+SELECT
+    c.*,
+    CASE
+        WHEN c.refused_reason IS NOT NULL THEN c.refused_reason
+        WHEN row_number() OVER (
+            PARTITION BY c.refused_reason, c.game_date, c.player_lookup, c.game_id, c.system_id, c.market, c.line_value
+            ORDER BY c.created_at DESC NULLS LAST, c.prediction_id DESC, c.loaded_at DESC, c.load_row DESC
+        ) > 1 THEN 'superseded'
+    END AS excluded_reason
+FROM (
+    SELECT
+        p.*,
+        CASE
+            WHEN NOT p.is_active THEN 'inactive'
+            WHEN p.invalidation_reason IS NOT NULL THEN 'invalidated'
+            WHEN len($line_sources) > 0 AND NOT list_contains($line_sources, p.line_source) THEN 'line_source_excluded'
+            WHEN list_contains($excluded_lines, p.line_value) THEN 'line_excluded'
+            WHEN p.created_at >= p.tipoff_at THEN 'after_tipoff'
+        END AS refused_reason
+    FROM {predictions} p
+    WHERE p.game_date IN (SELECT unnest($dates))
+) c
+
+-- name: selected
+-- The predictions that count. Confidence is brought to 0..1: above 1 it is percent.
+-- The final line of a pick is its last one: win/loss records count only that, so a moved line counts no pick twice.
+SELECT
+    s.*,
+    CAST(CASE WHEN s.confidence_score > 1 THEN s.confidence_score / 100 ELSE s.confidence_score END AS DECIMAL(18, 9))
+        AS confidence,
+    row_number() OVER (
+        PARTITION BY s.game_date, s.player_lookup, s.game_id, s.system_id, s.market
+        ORDER BY s.line_value IS NULL, s.created_at DESC NULLS LAST, s.prediction_id DESC
+    ) = 1 AS is_final_line
+FROM {candidates} s
+WHERE s.excluded_reason IS NULL

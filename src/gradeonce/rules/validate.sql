@@ -1,0 +1,85 @@
+-- name: outcomes
+-- Every row has one of the seven outcomes (G6: they add up to the predictions).
+SELECT prediction_id FROM staged
+WHERE outcome NOT IN ('win', 'loss', 'push', 'no_bet', 'void', 'ungradable', 'pending')
+
+-- name: correctness
+-- Only a win or a loss is right or wrong.
+SELECT prediction_id FROM staged
+WHERE (outcome = 'win') <> coalesce(prediction_correct, false)
+    OR (outcome = 'loss') <> coalesce(NOT prediction_correct, false)
+    OR (outcome = 'void') <> is_voided
+
+-- name: actual_known
+-- What is decided has an actual value.
+SELECT prediction_id FROM staged
+WHERE outcome IN ('win', 'loss', 'push', 'no_bet') AND actual_value IS NULL
+
+-- name: ranges
+-- Values that cannot be.
+SELECT prediction_id FROM staged
+WHERE confidence_score NOT BETWEEN 0 AND 1 OR confidence_decile NOT BETWEEN 1 AND 10 OR absolute_error < 0
+    OR minutes_played < 0
+
+-- name: final_lines
+-- Each pick has exactly one final line.
+SELECT any_value(prediction_id) FROM staged
+GROUP BY game_date, system_id, player_lookup, game_id, market
+HAVING count(*) FILTER (is_final_line) <> 1
+
+-- name: counts
+-- One row per date: how the outcomes add up, and the errors of those who played.
+SELECT CAST(game_date AS VARCHAR) AS partition, count(*) AS predictions,
+    count(*) FILTER (outcome = 'win') AS win, count(*) FILTER (outcome = 'loss') AS loss,
+    count(*) FILTER (outcome = 'push') AS push, count(*) FILTER (outcome = 'no_bet') AS no_bet,
+    count(*) FILTER (outcome = 'void') AS void, count(*) FILTER (outcome = 'ungradable') AS ungradable,
+    count(*) FILTER (outcome = 'pending') AS pending,
+    count(absolute_error) FILTER (outcome <> 'void') AS n,
+    sum(absolute_error) FILTER (outcome <> 'void') AS sum_absolute_error,
+    sum(signed_error) FILTER (outcome <> 'void') AS sum_signed_error,
+    count(DISTINCT game_id) AS games, count(DISTINCT game_id) FILTER (outcome <> 'pending') AS games_final
+FROM staged GROUP BY game_date ORDER BY 1
+
+-- name: candidate_counts
+-- One row per date and reason: predictions that do not count.
+SELECT CAST(game_date AS VARCHAR) AS partition, excluded_reason, count(*) AS predictions
+FROM {candidates} WHERE excluded_reason IS NOT NULL GROUP BY ALL ORDER BY ALL
+
+-- name: id_formats
+-- How game ids look on one date, in predictions and in box scores: digits as 9, letters as A; an example of each.
+-- The second format is that of the key under which ids of both forms meet.
+SELECT side, format, key_format, any_value(game_id) AS example, count(*) AS rows
+FROM (
+    SELECT side, game_id, {game_id_format} AS format, {game_key_format} AS key_format
+    FROM (
+        SELECT 'predictions' AS side, game_id, game_id AS game_key FROM {predictions} WHERE game_date = $date
+        UNION ALL
+        SELECT 'box scores', game_id,
+            CASE
+                WHEN team_abbr IS NOT NULL AND opponent_team_abbr IS NOT NULL
+                    THEN strftime(game_date, '%Y%m%d') || '_' || team_abbr || '_' || opponent_team_abbr
+                ELSE game_id
+            END
+        FROM {actuals} WHERE game_date = $date
+    )
+)
+GROUP BY ALL ORDER BY side DESC, rows DESC
+
+-- name: id_format
+-- The shape of an id.
+regexp_replace(regexp_replace({id}, '[0-9]', '9', 'g'), '[A-Za-z]+', 'A', 'g')
+
+-- name: missing_players
+-- Players that no final box score names, with the nearest names among those who played that game's date.
+SELECT CAST(m.game_date AS VARCHAR) AS partition, m.player_lookup, m.predictions, any_value(c.candidates) AS nearest
+FROM (
+    SELECT player_lookup, game_date, count(*) AS predictions
+    FROM staged WHERE ungradable_reason = 'player_not_in_box_score' GROUP BY ALL
+) m
+LEFT JOIN LATERAL (
+    SELECT list(a.player_lookup ORDER BY jaro_winkler_similarity(a.player_lookup, m.player_lookup) DESC)[1:3]
+        AS candidates
+    FROM (SELECT DISTINCT player_lookup FROM {actuals} x WHERE x.game_date = m.game_date) a
+    WHERE jaro_winkler_similarity(a.player_lookup, m.player_lookup) >= 0.8
+) c ON true
+GROUP BY ALL ORDER BY 1, m.predictions DESC, m.player_lookup

@@ -1,0 +1,136 @@
+"""What is graded, what is pending, and what has become stale because its inputs moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
+from gradeonce.warehouses.base import Warehouse
+
+_LAST_RUNS = """
+SELECT partition, max(graded_at) AS graded_at, max_by(status, entry) AS status,
+    max_by(coalesce(pending, 0), entry) FILTER (status IN ('published', 'unchanged')) AS pending,
+    max_by(coalesce(predictions, 0), entry) FILTER (status IN ('published', 'unchanged')) AS predictions,
+    max_by(error, entry) AS error
+FROM grading_runs GROUP BY partition
+"""
+
+
+class DateState(StrEnum):
+    """Where a date stands."""
+
+    GRADED = "graded"
+    PENDING = "pending"
+    STALE = "stale"
+    UNGRADED = "ungraded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class DateStatus:
+    """One date.
+
+    Attributes:
+        partition: The date, ISO.
+        state: graded (nothing to do), pending (box scores missing), stale (inputs moved since), ungraded (never
+            graded) or failed (the last run failed).
+        prediction_rows: Prediction rows loaded, rivals included.
+        graded_rows: Rows that stand in the accuracy table.
+        pending: Of these, how many are pending.
+        graded_at: When it was last graded, ISO 8601 UTC; empty if never.
+        reasons: Why it is not simply graded.
+    """
+
+    partition: str
+    state: DateState
+    prediction_rows: int
+    graded_rows: int
+    pending: int
+    graded_at: str
+    reasons: tuple[str, ...]
+
+
+def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date | None = None) -> list[DateStatus]:
+    """Return the state of every date that has predictions or grades, in order."""
+    with warehouse.reader() as reader:
+        runs = {row["partition"]: row for row in reader.query(_LAST_RUNS).dicts()}
+    fences = {
+        table.name: {fence.partition: fence for fence in warehouse.all_fences(table)}
+        for table in (PREDICTIONS, ACTUALS, INJURIES, ACCURACY)
+    }
+    statuses = []
+    for partition in sorted(set(fences[PREDICTIONS.name]) | set(fences[ACCURACY.name])):
+        predicted = fences[PREDICTIONS.name].get(partition)
+        graded = fences[ACCURACY.name].get(partition)
+        prediction_rows = predicted.rows if predicted else 0
+        graded_rows = graded.rows if graded else 0
+        day = date.fromisoformat(partition)
+        if (not prediction_rows and not graded_rows) or (first and day < first) or (last and day > last):
+            continue
+        run = runs.get(partition)
+        moved = _moved_since(run, fences, day) if run else []
+        state, reasons = _state(run, graded_rows, moved)
+        statuses.append(
+            DateStatus(
+                partition,
+                state,
+                prediction_rows,
+                graded_rows,
+                int(run["pending"] or 0) if run and graded_rows else 0,
+                run["graded_at"] if run else "",
+                tuple(reasons),
+            )
+        )
+    return statuses
+
+
+def _moved_since(run: dict[str, Any], fences: dict[str, dict[str, Any]], day: date) -> list[str]:
+    words = {PREDICTIONS.name: "predictions", ACTUALS.name: "box scores", INJURIES.name: "injury reports"}
+    moved = []
+    for table, word in words.items():
+        offsets = (0,) if table != ACTUALS.name else (-1, 0, 1)
+        near = [fences[table].get((day + timedelta(days=offset)).isoformat()) for offset in offsets]
+        if any(fence is not None and fence.published_at > run["graded_at"] for fence in near):
+            moved.append(f"{word} were loaded since")
+    return moved
+
+
+def _state(run: dict[str, Any] | None, graded_rows: int, moved: Sequence[str]) -> tuple[DateState, list[str]]:
+    if run is None:
+        return DateState.UNGRADED, ["never graded"]
+    if run["status"] == "failed":
+        return DateState.FAILED, [str(run["error"] or "the last run failed")]
+    if moved:
+        return (DateState.STALE if graded_rows else DateState.UNGRADED), list(moved)
+    if not graded_rows:
+        return DateState.UNGRADED, ["never graded"]
+    pending = int(run["pending"] or 0)
+    if pending:
+        return DateState.PENDING, [f"{pending} of {run['predictions']} predictions wait for a final box score"]
+    return DateState.GRADED, []
+
+
+def ungraded_dates(warehouse: Warehouse) -> list[date]:
+    """Return the dates whose predictions changed after the grades that stand, or that were never graded."""
+    graded = {fence.partition: fence for fence in warehouse.all_fences(ACCURACY)}
+    last_graded = _last_graded_at(warehouse)
+    dates = []
+    for fence in warehouse.all_fences(PREDICTIONS):
+        stands = graded.get(fence.partition)
+        if fence.rows and (
+            stands is None or not stands.rows or fence.published_at > last_graded.get(fence.partition, "")
+        ):
+            dates.append(date.fromisoformat(fence.partition))
+    return dates
+
+
+def _last_graded_at(warehouse: Warehouse) -> dict[str, str]:
+    with warehouse.reader() as reader:
+        rows = reader.query(
+            "SELECT partition, max(graded_at) FROM grading_runs WHERE status IN ('published', 'unchanged') GROUP BY 1"
+        ).rows
+    return dict(rows)
