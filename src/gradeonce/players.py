@@ -1,8 +1,8 @@
 """Player names: the rule that brings spellings of one player together, and the aliases no rule can.
 
 `player_lookup` is the name without accents, lower-case, letters only, without suffixes (jr, sr, ii, iii, iv, v), with
-"Last, First" put in order and broken accents ("DonÄ\\x8diÄ\\x87") repaired. The rule exists twice, as one SQL expression
-for whole columns and as one function for a single name; a property test holds them together.
+"Last, First" put in order and broken accents ("DonÄ\\x8diÄ\\x87") repaired. The rule exists twice, as one SQL
+expression for whole columns and as one function for a single name; a property test holds them together.
 """
 
 from __future__ import annotations

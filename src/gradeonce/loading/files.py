@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -47,12 +48,19 @@ class RawFile:
     columns: dict[str, str]
     rows: int
 
-    def numbered_sql(self, *, as_text: bool) -> str:
-        """Return a SELECT of all columns with `_file` and `_row`; `as_text` casts them, as presets expect."""
+    def numbered_sql(self, *, as_text: bool, optional: Sequence[str] = ()) -> str:
+        """Return a SELECT of all columns with `_file` and `_row`.
+
+        Args:
+            as_text: Cast everything to text, as presets expect.
+            optional: Columns that are null if the file has none of that name.
+        """
         columns = ", ".join(
             _as_text(name, kind) if as_text and kind != "VARCHAR" else quote_identifier(name)
             for name, kind in self.columns.items()
         )
+        lowered = {name.lower() for name in self.columns}
+        columns += "".join(f", CAST(NULL AS VARCHAR) AS {quote_identifier(c)}" for c in optional if c not in lowered)
         return f"SELECT {columns}, {quote_literal(self.name)} AS _file, rowid + 1 AS _row FROM {self.relation}"
 
 

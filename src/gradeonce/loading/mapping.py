@@ -36,11 +36,14 @@ class Mapped:
     rows: int
 
 
-def add_shorthand(engine: DuckDBPyConnection, league_timezone: str) -> None:
+def add_shorthand(engine: DuckDBPyConnection, *, timezone: str | None, league_timezone: str) -> None:
     """Define the macros that presets share."""
+    slots = {
+        "timezone": quote_literal(timezone) if timezone else "CAST(NULL AS VARCHAR)",
+        "league_timezone": quote_literal(league_timezone),
+    }
     for text in statements("gradeonce.sources", "shorthand.sql").values():
-        slots = {"league_timezone": quote_literal(league_timezone)} if "{league_timezone}" in text else {}
-        engine.execute(fill(text, **slots))
+        engine.execute(fill(text, **{slot: value for slot, value in slots.items() if f"{{{slot}}}" in text}))
 
 
 def map_own_columns(raw: RawFile) -> Mapped:
@@ -57,7 +60,7 @@ def map_with(
     title: str,
     relation: str,
     references: Mapping[str, str],
-    as_text: bool,
+    rows: str,
 ) -> Mapped:
     """Run a mapping over one file into a temporary table.
 
@@ -68,14 +71,14 @@ def map_with(
         title: Its name, for messages.
         relation: Name for the table.
         references: Relations by slot.
-        as_text: Whether it sees every column as text.
+        rows: SELECT that stands for `{rows}`.
 
     Raises:
         InputError: If the engine refuses it, or `_file` and `_row` are not among its columns.
     """
     import duckdb
 
-    slots = {"rows": f"({raw.numbered_sql(as_text=as_text)})", **references}
+    slots = {"rows": f"({rows})", **references}
     used = {slot: text for slot, text in slots.items() if f"{{{slot}}}" in sql}
     try:
         body = fill(sql.strip().rstrip(";"), **used)
@@ -95,7 +98,7 @@ def map_with(
         )
     counted = engine.execute(f"SELECT count(*) FROM {relation}").fetchone()
     refused = "" if "_refused" in columns else ", CAST(NULL AS VARCHAR) AS _refused"
-    select = f"SELECT *, row_number() OVER (ORDER BY _row) AS _n{refused} FROM {relation}"
+    select = f"SELECT *, row_number() OVER (ORDER BY _row, rowid) AS _n{refused} FROM {relation}"
     mapped = tuple(column for column in columns if column not in ("_file", "_row", "_refused"))
     return Mapped(select, mapped, counted[0] if counted else 0)
 

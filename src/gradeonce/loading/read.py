@@ -28,6 +28,7 @@ from gradeonce.loading.validate import Contract, Options
 from gradeonce.players import lookup_sql, player_aliases, repaired_sql
 from gradeonce.sources import Variant, find_source
 from gradeonce.statements import quote_identifier, quote_literal, statement, statements
+from gradeonce.warehouses.engine import run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -122,7 +123,7 @@ def read_rows(
         options={"timezone": timezone, "league_timezone": league_timezone},
     )
     prefix = f"reading_{next(_numbers)}"
-    add_shorthand(engine, league_timezone)
+    add_shorthand(engine, timezone=timezone, league_timezone=league_timezone)
     raws = [read_file(engine, path, f"{prefix}_raw_{number}") for number, path in enumerate(files)]
     others = {
         slot: read_file(engine, path, f"{prefix}_with_{quote_identifier(slot).strip(chr(34))}")
@@ -166,16 +167,17 @@ def _mapped(
     references: Mapping[str, RawFile],
 ) -> Mapped:
     relation = f"{raw.relation}_mapped"
-    as_text = select is None
-    relations = {slot: f"({other.numbered_sql(as_text=as_text)})" for slot, other in references.items()}
+    relations = {slot: f"({other.numbered_sql(as_text=select is None)})" for slot, other in references.items()}
     if select is not None:
         sql = read_select(select)
-        return map_with(engine, raw, sql, title=str(select), relation=relation, references=relations, as_text=as_text)
+        rows = raw.numbered_sql(as_text=False)
+        return map_with(engine, raw, sql, title=str(select), relation=relation, references=relations, rows=rows)
     if source == OWN_COLUMNS:
         return map_own_columns(raw)
     variant = fitting_variant(find_source(source, kind), raw, kind)
     _check_references(source, variant, references)
-    return map_with(engine, raw, variant.sql, title=source, relation=relation, references=relations, as_text=as_text)
+    rows = raw.numbered_sql(as_text=True, optional=variant.optional)
+    return map_with(engine, raw, variant.sql, title=source, relation=relation, references=relations, rows=rows)
 
 
 def _check_references(source: str, variant: Variant, given: Mapping[str, RawFile]) -> None:
@@ -233,7 +235,7 @@ class _Rows:
                 f"_file, _row, _refused FROM ({m.select})"
             )
             before += m.rows
-        self.engine.execute(f"CREATE TEMP VIEW {self._name('texts')} AS {' UNION ALL '.join(selects)}")
+        run(self.engine, f"CREATE TEMP VIEW {self._name('texts')} AS {' UNION ALL '.join(selects)}")
 
     def _make_typed(self) -> None:
         self._run(
@@ -296,4 +298,4 @@ class _Rows:
         relations = ("names", "markets", "texts", "checked", "typed", "problems", "bad", "rows")
         slots |= {r: self._name(r) for r in relations if f"{{{r}}}" in body}
         sql = statement("gradeonce.loading", "rows.sql", name, **slots)
-        return (self.engine.execute(sql, dict(params)) if params else self.engine.execute(sql)).fetchall()
+        return run(self.engine, sql, params).fetchall()

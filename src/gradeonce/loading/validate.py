@@ -73,6 +73,8 @@ class Contract:
             if name in by_name:
                 text = f"nullif(trim(CAST({quote_identifier(by_name[name])} AS VARCHAR)), '')"
             parts.append(f"{f'upper({text})' if field.upper else text} AS t_{name}")
+        if "market" not in self.fields:
+            parts.append("CAST(NULL AS VARCHAR) AS t_market")
         return ", ".join(parts)
 
     def parsed_sql(self) -> str:

@@ -7,6 +7,7 @@ set aside on purpose `_refused`, the reason. Its header says
     -- kind: lines                            what it loads (one or more words of `load`)
     -- about: one sentence                    for the list that `gradeonce sources` prints
     -- needs: player, line                    the columns by which the layout is known
+    -- optional: price                        columns that it uses when the file has them; else they are null
     -- reference: players (id, full_name)     a further file it needs, given with `--with players=FILE`
 
 A source that comes in several layouts has one file for each: `odds_api.player_props.wide.sql` is a variant of
@@ -24,7 +25,7 @@ from importlib import resources
 
 from gradeonce.errors import UsageError
 
-_HEADER = re.compile(r"^-- (kind|about|needs|reference): *(.+)$")
+_HEADER = re.compile(r"^-- (kind|about|needs|optional|reference): *(.+)$")
 _REFERENCE = re.compile(r"(\w+) *\(([^)]*)\)")
 
 
@@ -35,6 +36,7 @@ class Variant:
     Attributes:
         name: Its file's name without `.sql`.
         needs: Columns that must be in the file, in lower case.
+        optional: Columns that are null where the file has none of that name, as the preset spells them.
         references: Further files it needs, by slot, each with its columns.
         notes: The rest of its header: what it makes of the source's quirks.
         sql: Its text.
@@ -42,6 +44,7 @@ class Variant:
 
     name: str
     needs: tuple[str, ...]
+    optional: tuple[str, ...] = ()
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: str = ""
     sql: str = field(default="", repr=False)
@@ -132,7 +135,8 @@ def _parsed(stem: str, text: str) -> tuple[dict[str, str], Variant]:
             references[parts[1]] = _names(parts[2])
         else:
             header[match[1]] = match[2].strip()
-    return header, Variant(stem, _names(header.get("needs", "")), references, " ".join(notes).strip(), text)
+    needs, optional = (_names(header.get(part, "")) for part in ("needs", "optional"))
+    return header, Variant(stem, needs, optional, references, " ".join(notes).strip(), text)
 
 
 def _names(text: str) -> tuple[str, ...]:
