@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradeonce.clock import Clock, league_today
 from gradeonce.errors import UsageError
@@ -113,6 +113,7 @@ def load_files(
         select=options.select,
         options=_options_that_matter(warehouse, settings, options),
         references=options.references,
+        aliases=settings.aliases_path,
     )
     found = warehouse.find_load(content_id)
     if found is not None:
@@ -169,32 +170,32 @@ def load_files(
     )
 
 
-def _options_that_matter(warehouse: Warehouse, settings: Settings, options: LoadOptions) -> dict[str, Any]:
-    matter: dict[str, Any] = {
+def _options_that_matter(warehouse: Warehouse, settings: Settings, options: LoadOptions) -> dict[str, str | None]:
+    matter = {
         "timezone": options.timezone,
         "league": settings.timezone,
-        "ignore_extra": options.ignore_extra,
+        "ignore_extra": str(options.ignore_extra),
         "on_bad_rows": options.on_bad_rows,
-        "derive": options.derive_recommendation,
+        "derive": str(options.derive_recommendation),
     }
     if options.line_from:
         # The same predictions against other lines are other rows.
         seqs = sum(fence.seq for fence in warehouse.all_fences(LINES))
-        matter |= {"line_from": options.line_from, "book": options.book, "lines": seqs}
-    if settings.aliases_path is not None and settings.aliases_path.is_file():
-        matter["aliases"] = settings.aliases_path.read_text(encoding="utf-8")
+        matter |= {"line_from": options.line_from, "book": options.book, "lines": str(seqs)}
     return matter
 
 
 def _fill_in(engine: DuckDBPyConnection, read: ReadRows, options: LoadOptions) -> None:
-    from gradeonce.loading import lines
+    if options.line_from not in (None, "lines"):
+        raise UsageError(f"Lines can be taken from 'lines' only, not from {options.line_from!r}.")
+    if options.line_from is None and not options.derive_recommendation:
+        return
+    from gradeonce.loading.lines import attach_lines, derive_recommendation
 
     if options.line_from == "lines":
-        lines.attach_lines(engine, read.relation, LINES.name, book=options.book)
-    elif options.line_from:
-        raise UsageError(f"Lines can be taken from 'lines' only, not from {options.line_from!r}.")
+        attach_lines(engine, read.relation, LINES.name, book=options.book)
     if options.derive_recommendation:
-        lines.derive_recommendation(engine, read.relation)
+        derive_recommendation(engine, read.relation)
 
 
 def _stamped(

@@ -117,7 +117,7 @@ def print_report(report: GradeReport, *, dry_run: bool) -> None:
             click.echo(f"{len(quiet)} date(s) without predictions: nothing to grade")
         if len(report.runs) > len(quiet):
             totals = report.totals
-            click.echo(f"total       {_counts(totals)}{_errors(totals['mae'], totals['bias'])}")
+            click.echo(f"total       {counts_text(totals)}{_errors(totals['mae'], totals['bias'])}")
     if dry_run:
         say("dry run: nothing was changed")
 
@@ -133,10 +133,10 @@ def _line(run: PartitionRun, *, dry_run: bool) -> str:
     if dry_run:
         status = {"published": "would be published", "unchanged": "would stay unchanged"}.get(run.status, status)
     revised = f", {number(run.revised)} revised" if run.revised else ""
-    return f"{run.partition}  {status}{revised}  {_counts(run.counts)}{_errors(run.mae, run.bias)}"
+    return f"{run.partition}  {status}{revised}  {counts_text(run.counts)}{_errors(run.mae, run.bias)}"
 
 
-def _counts(counts: Any) -> str:
+def counts_text(counts: Any) -> str:
     parts = [
         f"{number(counts[name])} {name.replace('_', ' ')}"
         for name in ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")

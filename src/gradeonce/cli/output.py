@@ -46,7 +46,7 @@ def emit_table(
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text(cell_text(cell)) for cell in row))
     console = Console(highlight=False, soft_wrap=False) if sys.stdout.isatty() else Console(width=400, no_color=True)
     if not sys.stdout.isatty():
         with console.capture() as capture:
@@ -57,13 +57,22 @@ def emit_table(
     console.print(table)
 
 
+def cell_text(cell: object) -> str:
+    """Return a value as a person reads it: exact decimals without trailing zeros, nothing for null."""
+    if cell is None:
+        return ""
+    if isinstance(cell, Decimal):
+        return f"{cell.normalize():f}"
+    return str(cell)
+
+
 def emit_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print CSV to stdout."""
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if cell is None else cell for cell in row] for row in rows])
+    writer.writerows([[cell_text(cell) for cell in row] for row in rows])
 
 
 def say(text: str) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 from gradeonce.config import Settings
 from gradeonce.publish import Validation
-from gradeonce.statements import statement
+from gradeonce.statements import fill, statement, statements
 
 RULES_VERSION = 1
 
-_PAIRING = ("games", "game_keys", "final_games", "latest_actuals", "latest_injuries", "paired")
+_PAIRING = ("games", "game_keys", "final_games", "box_players", "latest_actuals", "latest_injuries", "paired")
 
 
 @dataclass(frozen=True)
@@ -65,30 +65,26 @@ def grading_sql(tables: Mapping[str, str]) -> str:
     Args:
         tables: Relation of each input: predictions, actuals, injuries.
     """
+    slots = {**tables, **{name: name for name in ("candidates", "selected", *_PAIRING)}}
     steps = {
-        "candidates": candidates_sql(tables["predictions"]),
-        "selected": statement(__package__, "select.sql", "selected", candidates="candidates"),
+        "narrow": _slotted("select.sql", "narrow", tables),
+        "candidates": candidates_sql("narrow"),
+        "selected": _slotted("select.sql", "selected", slots),
+        **{name: _slotted("pair.sql", name, slots) for name in _PAIRING},
+        "judged": _slotted("grade.sql", "judged", {"paired": "paired"}),
+        "settled": _slotted("grade.sql", "settled", {"judged": "judged"}),
     }
-    slots = {**tables, **{name: name for name in ("selected", *_PAIRING)}}
-    for name in _PAIRING:
-        text = _slotted("pair.sql", name, slots)
-        # Referred to more than once: computed once.
-        steps[name] = text
-    steps["judged"] = _slotted("grade.sql", "judged", {"paired": "paired"})
-    steps["settled"] = _slotted("grade.sql", "settled", {"judged": "judged"})
     chain = ",\n".join(
-        f"{name} AS MATERIALIZED ({text})" if name in _REUSED else f"{name} AS ({text})" for name, text in steps.items()
+        f"{name} AS {'MATERIALIZED ' if name in _REUSED else ''}({text})" for name, text in steps.items()
     )
     return f"WITH {chain}\n{_slotted('grade.sql', 'graded', {'settled': 'settled'})}"
 
 
-_REUSED = ("selected", "games", "game_keys", "latest_actuals")
+_REUSED = ("selected", "games", "game_keys")
 """Steps that later ones name more than once: computed once."""
 
 
 def _slotted(filename: str, name: str, slots: Mapping[str, str]) -> str:
-    from gradeonce.statements import fill, statements
-
     text = statements(__package__, filename)[name]
     return fill(text, **{slot: value for slot, value in slots.items() if "{" + slot + "}" in text})
 

@@ -1,12 +1,18 @@
 -- name: judged
 -- What is known before the outcome: did he play, and what was said of him before the game.
--- The status captured with the prediction wins over the report; a captured flag that says no wins over both.
+-- Confidence is brought to 0..1: above 1 it is percent. The status captured with the prediction wins over the report; a captured flag that says no wins over both.
 SELECT j.*,
+    CAST(CASE WHEN j.confidence_score > 1 THEN j.confidence_score / 100 ELSE j.confidence_score END AS DECIMAL(18, 9))
+        AS confidence,
     CASE
         WHEN NOT j.game_is_final THEN 'pending'
         WHEN abs(date_diff('day', j.game_date, j.played_date)) > $moved_game_days THEN 'moved'
         WHEN NOT j.player_in_box_score THEN
-            CASE WHEN j.injury_status IN ('OUT', 'DOUBTFUL') OR $missing_player = 'void' THEN 'absent' ELSE 'missing' END
+            CASE
+                WHEN j.injury_status IN ('OUT', 'DOUBTFUL') OR j.reported_status IN ('OUT', 'DOUBTFUL') THEN 'reported_out'
+                WHEN $missing_player = 'void' THEN 'absent'
+                ELSE 'missing'
+            END
         WHEN NOT j.has_actual THEN 'no_market'
         WHEN j.is_dnp THEN 'absent'
         WHEN j.is_dnp IS NULL AND (
@@ -30,7 +36,7 @@ FROM (
 SELECT q.*,
     CASE
         WHEN q.participation = 'pending' THEN 'pending'
-        WHEN q.participation IN ('moved', 'absent') THEN 'void'
+        WHEN q.participation IN ('moved', 'absent', 'reported_out') THEN 'void'
         WHEN q.participation IN ('missing', 'no_market', 'no_value') THEN 'ungradable'
         WHEN q.line_value IS NULL OR q.recommendation IS NULL OR q.recommendation NOT IN ('OVER', 'UNDER') THEN 'no_bet'
         WHEN q.actual_value = q.line_value THEN 'push'
@@ -74,6 +80,7 @@ SELECT
     CASE
         WHEN g.outcome <> 'void' THEN NULL
         WHEN g.participation = 'moved' THEN 'game_moved'
+        WHEN g.participation = 'reported_out' THEN 'dnp_injury_confirmed'
         WHEN g.flagged AND g.injury_status IN ('OUT', 'DOUBTFUL') THEN 'dnp_injury_confirmed'
         WHEN g.flagged AND g.injury_status IN ('QUESTIONABLE', 'PROBABLE') THEN 'dnp_late_scratch'
         ELSE 'dnp_unknown'
@@ -83,11 +90,16 @@ SELECT
         WHEN 'no_market' THEN 'market_not_in_box_score'
         WHEN 'no_value' THEN 'value_not_in_box_score'
     END AS ungradable_reason,
-    g.participation = 'absent' AND g.flagged AS pre_game_injury_flag,
-    CASE WHEN g.participation = 'absent' THEN g.injury_status END AS pre_game_injury_status,
-    g.participation = 'absent' AND g.flagged
+    g.participation = 'reported_out' OR (g.participation = 'absent' AND g.flagged) AS pre_game_injury_flag,
+    CASE
+        WHEN g.participation = 'reported_out' AND coalesce(g.injury_status NOT IN ('OUT', 'DOUBTFUL'), true)
+            THEN g.reported_status
+        WHEN g.participation IN ('absent', 'reported_out') THEN g.injury_status
+    END AS pre_game_injury_status,
+    g.participation = 'reported_out' OR (
+        g.participation = 'absent' AND g.flagged
         AND coalesce(g.injury_status IN ('OUT', 'DOUBTFUL', 'QUESTIONABLE', 'PROBABLE'), false)
-        AS injury_confirmed_postgame,
+    ) AS injury_confirmed_postgame,
     g.team_abbr,
     g.opponent_team_abbr,
     g.line_source,

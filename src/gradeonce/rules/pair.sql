@@ -36,14 +36,20 @@ SELECT k.game_key, bool_or(g.is_final) AS is_final, max(g.game_date) AS played_d
 FROM {games} g JOIN {game_keys} k ON k.game_id = g.game_id
 GROUP BY k.game_key
 
+-- name: box_players
+-- Who stands in which box score, for whatever market.
+SELECT DISTINCT a.player_lookup, k.game_key FROM {actuals} a JOIN {game_keys} k ON k.game_id = a.game_id
+
 -- name: latest_actuals
 -- One row per player, game and market: final before provisional, then the latest version.
-SELECT a.*, k.game_key,
+SELECT a.player_lookup, k.game_key, a.market, a.actual_value, a.minutes_played, a.is_dnp, a.team_abbr,
+    a.opponent_team_abbr,
     row_number() OVER (
         PARTITION BY a.player_lookup, k.game_key, a.market
         ORDER BY a.is_final DESC, coalesce(a.recorded_at, a.loaded_at) DESC, a.loaded_at DESC, a.load_row DESC
     ) AS version_rank
 FROM {actuals} a JOIN {game_keys} k ON k.game_id = a.game_id
+WHERE a.market IN (SELECT market FROM {selected})
 
 -- name: latest_injuries
 -- The latest report of a player for a game, or for the date where the report names no game.
@@ -55,23 +61,23 @@ SELECT player_lookup, game_id, game_date, upper(status) AS status,
 FROM {injuries}
 
 -- name: paired
--- Each counted prediction with its actual: on player, game and market, never on player and date alone.
-SELECT s.*,
+-- Each counted prediction, whole again, with its actual: on player, game and market, never on player and date alone.
+SELECT w.*,
+    s.is_final_line,
     a.player_lookup IS NOT NULL AS has_actual,
+    b.player_lookup IS NOT NULL AS player_in_box_score,
     coalesce(f.is_final, false) AS game_is_final,
     f.played_date,
-    EXISTS (
-        SELECT 1 FROM {latest_actuals} o
-        WHERE o.player_lookup = s.player_lookup AND o.game_key = k.game_key AND o.version_rank = 1
-    ) AS player_in_box_score,
     a.actual_value, a.minutes_played, a.is_dnp, a.team_abbr, a.opponent_team_abbr,
     coalesce(ig.status, id.status) AS reported_status
 FROM {selected} s
+JOIN {predictions} w ON w.load_id = s.load_id AND w.load_row = s.load_row
 JOIN {game_keys} k ON k.game_id = s.game_id
 LEFT JOIN {final_games} f ON f.game_key = k.game_key
+LEFT JOIN {box_players} b ON b.player_lookup = s.player_lookup AND b.game_key = k.game_key
 LEFT JOIN {latest_actuals} a
     ON a.player_lookup = s.player_lookup AND a.game_key = k.game_key AND a.market = s.market AND a.version_rank = 1
 LEFT JOIN {latest_injuries} ig
     ON ig.player_lookup = s.player_lookup AND ig.game_id = s.game_id AND ig.report_rank = 1
 LEFT JOIN {latest_injuries} id
-    ON id.player_lookup = s.player_lookup AND id.game_id IS NULL AND id.game_date = s.game_date AND id.report_rank = 1
+    ON id.player_lookup = s.player_lookup AND id.game_id IS NULL AND id.game_date = w.game_date AND id.report_rank = 1

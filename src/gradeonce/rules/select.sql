@@ -24,13 +24,17 @@ FROM (
     WHERE p.game_date IN (SELECT unnest($dates))
 ) c
 
+-- name: narrow
+-- What selecting looks at. Ranking sorts whole rows, so it is given narrow ones: half the time of a backfill was here.
+SELECT load_id, load_row, loaded_at, prediction_id, system_id, player_lookup, game_id, game_date, market, line_value,
+    created_at, tipoff_at, is_active, invalidation_reason, line_source
+FROM {predictions}
+
 -- name: selected
--- The predictions that count. Confidence is brought to 0..1: above 1 it is percent.
--- The final line of a pick is its last one: win/loss records count only that, so a moved line counts no pick twice.
+-- The predictions that count, and which of them is the final line of its pick, the last one: win/loss records count
+-- only that, so a moved line counts no pick twice.
 SELECT
-    s.*,
-    CAST(CASE WHEN s.confidence_score > 1 THEN s.confidence_score / 100 ELSE s.confidence_score END AS DECIMAL(18, 9))
-        AS confidence,
+    s.load_id, s.load_row, s.player_lookup, s.game_id, s.market,
     row_number() OVER (
         PARTITION BY s.game_date, s.player_lookup, s.game_id, s.system_id, s.market
         ORDER BY s.line_value IS NULL, s.created_at DESC NULLS LAST, s.prediction_id DESC

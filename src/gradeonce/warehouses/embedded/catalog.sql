@@ -131,10 +131,9 @@ VALUES (:table, :column, :value, :partition) ON CONFLICT DO NOTHING;
 -- name: sharing
 -- Partitions of one table that hold a value which another table holds in the given partitions.
 SELECT DISTINCT a.partition
-FROM segment_values b JOIN segment_values a
-  ON a.table_name = :table AND a.column_name = :column AND a.value = b.value
-WHERE b.table_name = :other AND b.column_name = :column
-  AND b.partition IN (SELECT value FROM json_each(:partitions))
+FROM json_each(:partitions) p
+CROSS JOIN segment_values b ON b.table_name = :other AND b.column_name = :column AND b.partition = p.value
+CROSS JOIN segment_values a ON a.table_name = :table AND a.column_name = :column AND a.value = b.value
 ORDER BY a.partition;
 
 -- name: add_load

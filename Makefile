@@ -1,0 +1,40 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each makes .venv first if it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint unit races acceptance bench docs clean
+
+demo: $(READY)
+	$(BIN)/gradeonce demo
+
+test: $(READY) lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest tests/unit
+
+races: $(READY)
+	$(BIN)/pytest tests/races
+
+acceptance: $(READY)
+	$(BIN)/pytest tests/acceptance
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "gradeonce needs Python 3.11 or newer; name one with: make PYTHON=python3.11 demo"; exit 78; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-season .mypy_cache .ruff_cache .pytest_cache
