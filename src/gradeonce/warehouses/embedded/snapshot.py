@@ -11,7 +11,7 @@ from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import Params, Rows
 from gradeonce.warehouses.embedded.catalog import LiveSegment
-from gradeonce.warehouses.engine import DUCKDB_TYPES, run
+from gradeonce.warehouses.engine import DUCKDB_TYPES, run, translated
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -110,7 +110,28 @@ class EngineReader:
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Reader.query`."""
+        require_select(self._engine, sql)
         return fetch(self._engine, sql, params)
+
+
+def require_select(engine: DuckDBPyConnection, sql: str) -> None:
+    """Refuse anything but one SELECT (or EXPLAIN): a query must not be able to write a file, not even a new one.
+
+    Raises:
+        UsageError: If the text is not valid, holds several statements, or does something else.
+    """
+    import duckdb
+
+    try:
+        found = engine.extract_statements(sql)
+    except duckdb.Error as error:
+        raise translated(error) from error
+    allowed = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+    if len(found) != 1 or found[0].type not in allowed:
+        kinds = ", ".join(part.type.name for part in found) or "nothing"
+        raise UsageError(
+            f"Only one SELECT is allowed here, not {kinds}.", hint="The book is changed by load and grade."
+        )
 
 
 def fetch(engine: DuckDBPyConnection, sql: str, params: Mapping[str, Any] | None = None) -> Rows:
