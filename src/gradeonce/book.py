@@ -25,7 +25,7 @@ from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
 
 if TYPE_CHECKING:
     from gradeonce.load import LoadOptions, LoadReport
-    from gradeonce.reports import Explanation, Report
+    from gradeonce.reports import Calibration, Comparison, Explanation, Report
     from gradeonce.status import DateStatus
 
 
@@ -169,6 +169,35 @@ class Book:
             start=self._day(start),
             end=self._day(end),
         )
+
+    def calibration(
+        self,
+        *,
+        systems: Sequence[str] = (),
+        markets: Sequence[str] = (),
+        start: date | str | None = None,
+        end: date | str | None = None,
+    ) -> Calibration:
+        """Return how often picks were right, by system and decile of confidence."""
+        from gradeonce.reports import calibration
+
+        with self.reader() as reader:
+            return calibration(reader, systems=systems, markets=markets, start=self._day(start), end=self._day(end))
+
+    def compare(
+        self,
+        system_a: str,
+        system_b: str,
+        *,
+        markets: Sequence[str] = (),
+        start: date | str | None = None,
+        end: date | str | None = None,
+    ) -> Comparison:
+        """Compare two systems on the very same picks, with a paired test."""
+        from gradeonce.reports import compare
+
+        with self.reader() as reader:
+            return compare(reader, system_a, system_b, markets=markets, start=self._day(start), end=self._day(end))
 
     def explain(
         self, player: str | None = None, day: date | str | None = None, *, prediction_id: str | None = None

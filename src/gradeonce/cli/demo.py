@@ -31,7 +31,7 @@ def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
     from gradeonce.cli.loading import load_lines
     from gradeonce.config import CONFIG_FILE, config_template
     from gradeonce.ledger import verify
-    from gradeonce.reports.render import report_table
+    from gradeonce.reports import report_text
     from gradeonce.simulation import simulate_season
 
     _clear(folder)
@@ -51,7 +51,7 @@ def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
         click.echo(_total(first.totals))
         with _step("report"):
             figures = book.report()
-        report_table(figures)
+        click.echo(report_text(figures))
         with _step("grade every date again"):
             second = book.grade(all_dates=True)
         unchanged = sum(run.status == "unchanged" for run in second.runs)

@@ -59,17 +59,25 @@ def candidates_sql(predictions: str) -> str:
     return statement(__package__, "select.sql", "candidates", predictions=predictions)
 
 
+def counted_sql(predictions: str) -> str:
+    """Return the SELECT of the predictions of `$dates` that count, with `confidence` and `is_final_line`."""
+    candidates = candidates_sql(f"({statement(__package__, 'select.sql', 'narrow', predictions=predictions)})")
+    selected = statement(__package__, "select.sql", "selected", candidates=f"({candidates})")
+    return statement(__package__, "select.sql", "counted", selected=f"({selected})", predictions=predictions)
+
+
 def grading_sql(tables: Mapping[str, str]) -> str:
     """Return the SELECT of the grades of `$dates`: select, then pair, then grade.
 
     Args:
         tables: Relation of each input: predictions, actuals, injuries.
     """
-    slots = {**tables, **{name: name for name in ("candidates", "selected", *_PAIRING)}}
+    slots = {**tables, **{name: name for name in ("candidates", "selected", "counted", *_PAIRING)}}
     steps = {
         "narrow": _slotted("select.sql", "narrow", tables),
         "candidates": candidates_sql("narrow"),
         "selected": _slotted("select.sql", "selected", slots),
+        "counted": _slotted("select.sql", "counted", slots),
         **{name: _slotted("pair.sql", name, slots) for name in _PAIRING},
         "judged": _slotted("grade.sql", "judged", {"paired": "paired"}),
         "settled": _slotted("grade.sql", "settled", {"judged": "judged"}),

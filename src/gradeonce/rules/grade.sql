@@ -1,9 +1,7 @@
 -- name: judged
 -- What is known before the outcome: did he play, and what was said of him before the game.
--- Confidence is brought to 0..1: above 1 it is percent. The status captured with the prediction wins over the report; a captured flag that says no wins over both.
+-- The status captured with the prediction wins over the report; a captured flag that says no wins over both.
 SELECT j.*,
-    CAST(CASE WHEN j.confidence_score > 1 THEN j.confidence_score / 100 ELSE j.confidence_score END AS DECIMAL(18, 9))
-        AS confidence,
     CASE
         WHEN NOT j.game_is_final THEN 'pending'
         WHEN abs(date_diff('day', j.game_date, j.played_date)) > $moved_game_days THEN 'moved'

@@ -61,17 +61,15 @@ SELECT player_lookup, game_id, game_date, upper(status) AS status,
 FROM {injuries}
 
 -- name: paired
--- Each counted prediction, whole again, with its actual: on player, game and market, never on player and date alone.
-SELECT w.*,
-    s.is_final_line,
+-- Each counted prediction with its actual: on player, game and market, never on player and date alone.
+SELECT s.*,
     a.player_lookup IS NOT NULL AS has_actual,
     b.player_lookup IS NOT NULL AS player_in_box_score,
     coalesce(f.is_final, false) AS game_is_final,
     f.played_date,
     a.actual_value, a.minutes_played, a.is_dnp, a.team_abbr, a.opponent_team_abbr,
     coalesce(ig.status, id.status) AS reported_status
-FROM {selected} s
-JOIN {predictions} w ON w.load_id = s.load_id AND w.load_row = s.load_row
+FROM {counted} s
 JOIN {game_keys} k ON k.game_id = s.game_id
 LEFT JOIN {final_games} f ON f.game_key = k.game_key
 LEFT JOIN {box_players} b ON b.player_lookup = s.player_lookup AND b.game_key = k.game_key
@@ -80,4 +78,4 @@ LEFT JOIN {latest_actuals} a
 LEFT JOIN {latest_injuries} ig
     ON ig.player_lookup = s.player_lookup AND ig.game_id = s.game_id AND ig.report_rank = 1
 LEFT JOIN {latest_injuries} id
-    ON id.player_lookup = s.player_lookup AND id.game_id IS NULL AND id.game_date = w.game_date AND id.report_rank = 1
+    ON id.player_lookup = s.player_lookup AND id.game_id IS NULL AND id.game_date = s.game_date AND id.report_rank = 1

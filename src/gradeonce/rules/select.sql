@@ -41,3 +41,10 @@ SELECT
     ) = 1 AS is_final_line
 FROM {candidates} s
 WHERE s.excluded_reason IS NULL
+
+-- name: counted
+-- The predictions that count, whole again. Confidence is brought to 0..1: above 1 it is percent.
+SELECT w.*, s.is_final_line,
+    CAST(CASE WHEN w.confidence_score > 1 THEN w.confidence_score / 100 ELSE w.confidence_score END AS DECIMAL(18, 9))
+        AS confidence
+FROM {selected} s JOIN {predictions} w ON w.load_id = s.load_id AND w.load_row = s.load_row
