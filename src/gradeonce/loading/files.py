@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from gradeonce.errors import InputError
 from gradeonce.statements import quote_identifier, quote_literal
@@ -29,6 +30,7 @@ FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+MAX_HEADER_BYTES = 1_000_000
 _RESERVED = {"_file", "_row", "_file_number", "_refused"}
 
 
@@ -55,13 +57,20 @@ class RawFile:
             as_text: Cast everything to text, as presets expect.
             optional: Columns that are null if the file has none of that name.
         """
-        columns = ", ".join(
-            _as_text(name, kind) if as_text and kind != "VARCHAR" else quote_identifier(name)
-            for name, kind in self.columns.items()
-        )
+        columns = self._columns_sql(as_text=as_text)
         lowered = {name.lower() for name in self.columns}
         columns += "".join(f", CAST(NULL AS VARCHAR) AS {quote_identifier(c)}" for c in optional if c not in lowered)
         return f"SELECT {columns}, {quote_literal(self.name)} AS _file, rowid + 1 AS _row FROM {self.relation}"
+
+    def plain_sql(self, *, as_text: bool) -> str:
+        """Return a SELECT of the columns alone, for joining to."""
+        return f"SELECT {self._columns_sql(as_text=as_text)} FROM {self.relation}"
+
+    def _columns_sql(self, *, as_text: bool) -> str:
+        return ", ".join(
+            _as_text(name, kind) if as_text and kind != "VARCHAR" else quote_identifier(name)
+            for name, kind in self.columns.items()
+        )
 
 
 def read_file(engine: DuckDBPyConnection, path: Path, relation: str) -> RawFile:
@@ -147,8 +156,7 @@ def _csv_source(path: Path, quoted: str, delimiter: str) -> str:
 def _header(path: Path, delimiter: str) -> list[str]:
     name = str(path)
     try:
-        with _text(path) as file:
-            header = next(csv.reader(file, delimiter=delimiter), [])
+        header = next(csv.reader(io.StringIO(_first_record(path), newline=""), delimiter=delimiter), [])
     except UnicodeDecodeError as error:
         raise InputError(f"{name}: is not UTF-8.", hint="Save it as UTF-8 and load it again.") from error
     except (OSError, EOFError, csv.Error) as error:
@@ -171,10 +179,15 @@ def _header(path: Path, delimiter: str) -> list[str]:
     return header
 
 
-def _text(path: Path) -> IO[str]:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _first_record(path: Path) -> str:
+    """Return the header's line; more than one if a quoted name goes on over a line end."""
+    data = b""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        while line := file.readline(MAX_HEADER_BYTES):
+            data += line
+            if data.count(b'"') % 2 == 0 or len(data) > MAX_HEADER_BYTES:
+                break
+    return data.decode("utf-8-sig")
 
 
 def _columns(engine: DuckDBPyConnection, query: str) -> dict[str, str]:
@@ -182,10 +195,6 @@ def _columns(engine: DuckDBPyConnection, query: str) -> dict[str, str]:
 
 
 def _check_columns(name: str, columns: dict[str, str]) -> None:
-    if list(columns) == ["json"]:
-        raise InputError(
-            f"{name}: its records are no JSON objects.", hint='Each record must be like {"column": value}.'
-        )
     if taken := sorted(_RESERVED & {column.lower() for column in columns}):
         raise InputError(f"{name}: the column name {taken[0]} is reserved.", hint="Rename the column.")
 
@@ -211,6 +220,8 @@ def _translated(name: str, kind: str, text: str) -> InputError:
         return InputError(f"{name}: line {line[1] if line else '?'} has {fields[2]} fields, its header {fields[1]}.")
     if "unterminated quote" in text:
         return InputError(f"{name}: line {line[1] if line else '?'} opens a quote that is never closed.")
+    if "expected records" in text:
+        return InputError(f"{name}: its records are no JSON objects.", hint='Each must be like {"column": value}.')
     if fault := re.search(
         r"Malformed JSON in file .*?, at byte \d+ in (?:line|record/value) (\d+): (.*?)[.\s]*$", text, re.M
     ):

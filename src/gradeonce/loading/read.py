@@ -167,7 +167,7 @@ def _mapped(
     references: Mapping[str, RawFile],
 ) -> Mapped:
     relation = f"{raw.relation}_mapped"
-    relations = {slot: f"({other.numbered_sql(as_text=select is None)})" for slot, other in references.items()}
+    relations = {slot: f"({other.plain_sql(as_text=select is None)})" for slot, other in references.items()}
     if select is not None:
         sql = read_select(select)
         rows = raw.numbered_sql(as_text=False)
@@ -250,12 +250,14 @@ class _Rows:
         self._run("typed", columns=", ".join(self.contract.kept), broken=self.contract.broken_sql())
 
     def _make_bad_rows(self, raws: Sequence[RawFile], *, any_unfit: bool) -> tuple[BadRow, ...]:
-        broken = self.contract.broken_sql() if any_unfit else "false"
+        if not any_unfit:
+            self._run("no_bad_rows")
+            return ()
         self._run(
             "problems",
             problem_list=self.contract.problems_sql(),
             refusal=self.contract.refusal_sql(),
-            broken=broken,
+            broken=self.contract.broken_sql(),
         )
         originals = " UNION ALL ".join(
             f"SELECT {number} AS file_number, original.rowid + 1 AS file_row, to_json(original) AS row_json "

@@ -76,6 +76,9 @@ LEFT JOIN ({originals}) AS original
     ON original.file_number = faulty._file_number AND original.file_row = faulty.file_row
 ORDER BY faulty._file_number, faulty.file_row
 
+-- name: no_bad_rows
+CREATE TEMP TABLE {bad} (kind VARCHAR, file VARCHAR, file_row INTEGER, reasons VARCHAR, row_json VARCHAR)
+
 -- name: samples
 SELECT _file, _row, problem.column_name, problem.value_text, problem.reason
 FROM {problems}
