@@ -18,7 +18,16 @@ from gradeonce.statements import fill, statement, statements
 
 RULES_VERSION = 1
 
-_PAIRING = ("games", "game_keys", "final_games", "box_players", "latest_actuals", "latest_injuries", "paired")
+_PAIRING = (
+    "games",
+    "game_keys",
+    "final_games",
+    "box_players",
+    "wanted_actuals",
+    "latest_actuals",
+    "latest_injuries",
+    "paired",
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ def grading_sql(tables: Mapping[str, str]) -> str:
         "selected": _slotted("select.sql", "selected", slots),
         "counted": _slotted("select.sql", "counted", slots),
         **{name: _slotted("pair.sql", name, slots) for name in _PAIRING},
+        "latest_actuals": _slotted("pair.sql", "latest_actuals", {**slots, "actuals": "wanted_actuals"}),
         "judged": _slotted("grade.sql", "judged", {"paired": "paired"}),
         "settled": _slotted("grade.sql", "settled", {"judged": "judged"}),
     }

@@ -40,16 +40,21 @@ GROUP BY k.game_key
 -- Who stands in which box score, for whatever market.
 SELECT DISTINCT a.player_lookup, k.game_key FROM {actuals} a JOIN {game_keys} k ON k.game_id = a.game_id
 
+-- name: wanted_actuals
+-- What pairing looks at: narrow rows, of the markets that were predicted.
+SELECT player_lookup, game_id, market, actual_value, minutes_played, is_dnp, team_abbr, opponent_team_abbr, is_final,
+    recorded_at, loaded_at, load_row
+FROM {actuals}
+WHERE market IN (SELECT market FROM {selected})
+
 -- name: latest_actuals
 -- One row per player, game and market: final before provisional, then the latest version.
-SELECT a.player_lookup, k.game_key, a.market, a.actual_value, a.minutes_played, a.is_dnp, a.team_abbr,
-    a.opponent_team_abbr,
+SELECT a.*, k.game_key,
     row_number() OVER (
         PARTITION BY a.player_lookup, k.game_key, a.market
         ORDER BY a.is_final DESC, coalesce(a.recorded_at, a.loaded_at) DESC, a.loaded_at DESC, a.load_row DESC
     ) AS version_rank
 FROM {actuals} a JOIN {game_keys} k ON k.game_id = a.game_id
-WHERE a.market IN (SELECT market FROM {selected})
 
 -- name: latest_injuries
 -- The latest report of a player for a game, or for the date where the report names no game.
