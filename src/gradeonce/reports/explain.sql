@@ -1,0 +1,103 @@
+-- Everything the book knows about one player on one date. Each statement is small; Python puts the answers together.
+
+-- name: target
+-- Purpose: whom and which date a prediction id is about; the newest if several predictions carry it.
+SELECT player_lookup, game_date
+FROM player_prop_predictions
+WHERE prediction_id = $prediction_id
+ORDER BY loaded_at DESC, load_row DESC
+LIMIT 1
+
+-- name: dates
+-- Purpose: the dates on which a player has predictions, those nearest to the one asked for first.
+SELECT game_date
+FROM player_prop_predictions
+WHERE player_lookup = $player
+GROUP BY game_date
+ORDER BY abs(date_diff('day', game_date, $day::DATE)), game_date
+LIMIT 5
+
+-- name: nearest
+-- Purpose: players with predictions whose names read most like one that nobody has.
+SELECT player_lookup, max(player_name) AS player_name, jaro_winkler_similarity(player_lookup, $player) AS similarity
+FROM player_prop_predictions
+GROUP BY player_lookup
+HAVING similarity >= 0.8
+ORDER BY similarity DESC, player_lookup
+LIMIT 5
+
+-- name: predictions
+-- Purpose: every prediction of the player on the date, oldest first, with the reason why it does not count.
+SELECT
+    prediction_id, system_id, market, game_id, line_value, predicted_value, recommendation, confidence_score,
+    line_source, bookmaker, over_price, under_price, created_at, tipoff_at, is_active, invalidation_reason,
+    model_version, load_id, loaded_at, excluded_reason
+FROM ({candidates}) AS candidates
+WHERE player_lookup = $player
+ORDER BY system_id, market, game_id, created_at NULLS FIRST, prediction_id, loaded_at, load_row
+
+-- name: name
+-- Purpose: the player's name as predictions of the date have it, else as its box scores do.
+SELECT coalesce(
+    (SELECT max(player_name) FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day),
+    (SELECT max(player_name) FROM player_game_actuals WHERE player_lookup = $player)
+) AS player_name
+
+-- name: grades
+-- Purpose: the grades that stand.
+SELECT
+    system_id, market, game_id, line_value, prediction_id, predicted_value, recommendation, confidence_score,
+    actual_value, minutes_played, signed_error, outcome, is_final_line, void_reason, ungradable_reason,
+    pre_game_injury_status, rules_version, run_id, graded_at
+FROM prediction_accuracy
+WHERE player_lookup = $player AND game_date = $day
+
+-- name: actuals
+-- Purpose: every version of the actuals of the player's games, best first; rank 1 is the one that the rules use. The order is
+-- that of `latest_actuals` in rules/pair.sql, which keeps fewer columns; a test holds the two together.
+-- Box scores may know a game under another id than predictions do; the key brings both together.
+WITH wanted AS (
+    SELECT DISTINCT game_id FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day
+),
+games AS ({games}),
+game_keys AS ({game_keys})
+SELECT
+    p.game_id AS prediction_game_id, a.game_id, a.market, a.actual_value, a.minutes_played, a.is_dnp, a.is_final,
+    a.game_date, a.recorded_at, a.load_id, a.loaded_at,
+    row_number() OVER (
+        PARTITION BY p.game_id, a.market
+        ORDER BY a.is_final DESC, coalesce(a.recorded_at, a.loaded_at) DESC, a.loaded_at DESC, a.load_row DESC
+    ) AS version_rank
+FROM wanted AS w
+JOIN game_keys AS p ON p.game_id = w.game_id
+JOIN game_keys AS k ON k.game_key = p.game_key
+JOIN player_game_actuals AS a ON a.game_id = k.game_id
+WHERE a.player_lookup = $player
+ORDER BY prediction_game_id, a.market, version_rank
+
+-- name: injuries
+-- Purpose: what the injury reports said, oldest first.
+SELECT game_id, status, reason, reported_at, loaded_at
+FROM injury_reports
+WHERE player_lookup = $player AND game_date = $day
+ORDER BY coalesce(reported_at, loaded_at), load_row
+
+-- name: offered
+-- Purpose: the lines that were loaded for the player and date, oldest first.
+SELECT market, game_id, bookmaker, line_value, over_price, under_price, observed_at
+FROM player_prop_lines
+WHERE player_lookup = $player AND game_date = $day
+ORDER BY market, observed_at NULLS FIRST, bookmaker, line_value
+
+-- name: revisions
+-- Purpose: grades of the player and date that changed after they were published, oldest first.
+SELECT
+    key_json ->> '$.system_id' AS system_id,
+    key_json ->> '$.market' AS market,
+    key_json ->> '$.game_id' AS game_id,
+    CAST(key_json ->> '$.line_value' AS DECIMAL(18, 9)) AS line_value,
+    change, reason, old_json, new_json, run_id, revised_at
+FROM grade_revisions
+WHERE table_name = 'prediction_accuracy' AND partition = CAST($day::DATE AS VARCHAR)
+    AND key_json ->> '$.player_lookup' = $player
+ORDER BY revised_at, run_id, key_json

@@ -1,0 +1,172 @@
+-- Counts and exact sums over the grades. Python makes figures of them; nothing here divides, except a price into a profit.
+
+-- name: in_scope
+-- Purpose: the condition that a row belongs to what was asked for. Values are folded before planning, so files of other
+-- dates are not read. An empty list means all.
+game_date BETWEEN coalesce($from_date::DATE, DATE '0001-01-01') AND coalesce($to_date::DATE, DATE '9999-12-31')
+    AND (len($systems::VARCHAR[]) = 0 OR list_contains($systems::VARCHAR[], system_id))
+    AND (len($markets::VARCHAR[]) = 0 OR list_contains($markets::VARCHAR[], market))
+
+-- name: graded
+-- Purpose: the grades that stand.
+SELECT * FROM prediction_accuracy
+
+-- name: graded_and_ungraded
+-- Purpose: the grades that stand, and predictions that count but have no grade yet, whatever columns those have.
+SELECT * FROM prediction_accuracy UNION ALL BY NAME SELECT * FROM ({ungraded})
+
+-- name: figures
+-- Purpose: one row a group and one for all: how outcomes add up, the record of final lines, sums of errors and profits.
+-- A bet is a final line that won or lost; an error is that of anybody who played, on every line. Squares are cut after 12
+-- places (a product of two DECIMAL(18, 9) has 18), which leaves room for sums up to 1e26.
+WITH chosen AS (
+    SELECT
+        {group} AS group_value, game_date, player_name, outcome, actual_value, graded_at,
+        CAST(signed_error AS DECIMAL(18, 9)) AS signed_error,
+        CAST(absolute_error AS DECIMAL(18, 9)) AS absolute_error,
+        within_3, within_5, prediction_correct,
+        CAST(confidence_score AS DECIMAL(18, 9)) AS confidence,
+        coalesce(is_final_line, false) AS is_final_line,
+        CASE recommendation WHEN 'OVER' THEN over_price WHEN 'UNDER' THEN under_price END AS price
+    FROM ({graded}) AS grades
+    WHERE {in_scope}
+),
+judged AS (
+    SELECT
+        *,
+        is_final_line AND outcome IN ('win', 'loss') AS is_bet,
+        outcome <> 'void' AND actual_value IS NOT NULL AS has_error,
+        abs(price) >= 100 AS is_real_price,
+        CASE WHEN abs(price) >= 100 THEN price ELSE $assumed_odds END AS odds
+    FROM chosen
+),
+paid AS (
+    SELECT
+        *,
+        CASE
+            WHEN outcome = 'loss' THEN -1
+            ELSE CAST(CASE WHEN odds > 0 THEN odds / 100.0 ELSE 100.0 / -odds END AS DECIMAL(38, 15))
+        END AS profit,
+        CAST(CASE WHEN prediction_correct THEN 1 - confidence ELSE confidence END AS DECIMAL(18, 9)) AS confidence_error
+    FROM judged
+)
+SELECT
+    grouping(group_value) = 1 AS is_total,
+    CAST(group_value AS VARCHAR) AS group_name,
+    max(player_name) AS player_name,
+    min(game_date) AS first_date,
+    max(game_date) AS last_date,
+    max(graded_at) AS data_at,
+    count(*) AS predictions,
+    count(*) FILTER (outcome = 'win') AS win,
+    count(*) FILTER (outcome = 'loss') AS loss,
+    count(*) FILTER (outcome = 'push') AS push,
+    count(*) FILTER (outcome = 'no_bet') AS no_bet,
+    count(*) FILTER (outcome = 'void') AS void,
+    count(*) FILTER (outcome = 'ungradable') AS ungradable,
+    count(*) FILTER (outcome = 'pending') AS pending,
+    count(*) FILTER (is_final_line) AS picks,
+    count(*) FILTER (is_final_line AND outcome = 'win') AS wins,
+    count(*) FILTER (is_final_line AND outcome = 'loss') AS losses,
+    count(*) FILTER (is_final_line AND outcome = 'push') AS pushes,
+    count(signed_error) FILTER (has_error) AS errors,
+    sum(signed_error) FILTER (has_error) AS sum_signed_error,
+    sum(absolute_error) FILTER (has_error) AS sum_absolute_error,
+    sum(CAST(signed_error * signed_error AS DECIMAL(38, 12))) FILTER (has_error) AS sum_squared_error,
+    count(*) FILTER (has_error AND within_3) AS within_3,
+    count(*) FILTER (has_error AND within_5) AS within_5,
+    count(confidence_error) FILTER (is_bet) AS confidences,
+    sum(confidence_error * confidence_error) FILTER (is_bet) AS sum_squared_confidence_error,
+    count(*) FILTER (is_bet AND is_real_price) AS bets_at_real_price,
+    sum(profit) FILTER (is_bet) AS sum_profit
+FROM paid
+GROUP BY GROUPING SETS ((group_value), ())
+ORDER BY is_total, {order}
+
+-- name: calibration
+-- Purpose: bets (final lines that won or lost) per system and decile of confidence; the last decile is null: none given.
+SELECT
+    system_id,
+    confidence_decile,
+    count(*) AS bets,
+    count(*) FILTER (prediction_correct) AS wins,
+    sum(confidence_score) AS sum_confidence,
+    min(game_date) AS first_date,
+    max(game_date) AS last_date,
+    max(graded_at) AS data_at
+FROM prediction_accuracy
+WHERE is_final_line AND outcome IN ('win', 'loss') AND {in_scope}
+GROUP BY system_id, confidence_decile
+ORDER BY system_id, confidence_decile NULLS LAST
+
+-- name: comparison
+-- Purpose: two systems on the same picks: same player, game and market, each on its final line, and the same line.
+WITH finals AS (
+    SELECT
+        system_id, player_lookup, game_id, market, line_value, game_date, graded_at, outcome,
+        outcome IN ('win', 'loss') AS is_bet,
+        CASE WHEN outcome <> 'void' AND actual_value IS NOT NULL THEN absolute_error END AS absolute_error
+    FROM prediction_accuracy
+    WHERE is_final_line AND {in_scope}
+),
+pairs AS (
+    SELECT
+        one.system_id IS NOT NULL AS has_first,
+        other.system_id IS NOT NULL AS has_second,
+        one.system_id IS NOT NULL AND other.system_id IS NOT NULL AS has_both,
+        one.line_value IS NOT DISTINCT FROM other.line_value AS is_same_line,
+        one.is_bet AND other.is_bet AS is_decided,
+        one.outcome = 'win' AS first_won,
+        other.outcome = 'win' AS second_won,
+        one.absolute_error AS first_error,
+        other.absolute_error AS second_error,
+        CAST(one.absolute_error - other.absolute_error AS DECIMAL(18, 9)) AS difference,
+        coalesce(one.game_date, other.game_date) AS game_date,
+        greatest(one.graded_at, other.graded_at) AS graded_at
+    FROM (SELECT * FROM finals WHERE system_id = $system_a) AS one
+    FULL JOIN (SELECT * FROM finals WHERE system_id = $system_b) AS other
+        ON other.player_lookup = one.player_lookup AND other.game_id = one.game_id AND other.market = one.market
+),
+same AS (
+    SELECT *, has_both AND is_same_line AS is_shared FROM pairs
+)
+SELECT
+    min(game_date) AS first_date,
+    max(game_date) AS last_date,
+    max(graded_at) AS data_at,
+    count(*) FILTER (has_first) AS picks_a,
+    count(*) FILTER (has_second) AS picks_b,
+    count(*) FILTER (is_shared) AS shared_picks,
+    count(*) FILTER (has_both AND NOT is_shared) AS other_line,
+    count(*) FILTER (is_shared AND is_decided) AS decided,
+    count(*) FILTER (is_shared AND is_decided AND first_won AND second_won) AS both_right,
+    count(*) FILTER (is_shared AND is_decided AND first_won AND NOT second_won) AS only_a_right,
+    count(*) FILTER (is_shared AND is_decided AND NOT first_won AND second_won) AS only_b_right,
+    count(*) FILTER (is_shared AND is_decided AND NOT first_won AND NOT second_won) AS both_wrong,
+    count(difference) FILTER (is_shared) AS errors,
+    sum(first_error) FILTER (is_shared AND difference IS NOT NULL) AS sum_error_a,
+    sum(second_error) FILTER (is_shared AND difference IS NOT NULL) AS sum_error_b,
+    sum(difference) FILTER (is_shared) AS sum_difference,
+    sum(CAST(difference * difference AS DECIMAL(38, 12))) FILTER (is_shared) AS sum_squared_difference
+FROM same
+
+-- name: ungraded
+-- Purpose: predictions that count but whose business key has no grade, as pending rows. A pick that has graded lines keeps
+-- the final line it has there until it is graded again, so that it is not counted as two picks.
+SELECT
+    s.game_date, s.system_id, s.player_lookup, s.game_id, s.market, s.line_value, s.prediction_id, s.player_name,
+    s.predicted_value, s.confidence AS confidence_score, s.recommendation, s.line_source, s.bookmaker, s.over_price,
+    s.under_price, 'pending' AS outcome,
+    CASE WHEN s.confidence IS NOT NULL THEN least(10, CAST(floor(s.confidence * 10) AS INTEGER) + 1) END
+        AS confidence_decile,
+    s.is_final_line AND NOT EXISTS (
+        SELECT 1 FROM prediction_accuracy g
+        WHERE g.game_date = s.game_date AND g.system_id = s.system_id AND g.player_lookup = s.player_lookup
+            AND g.game_id = s.game_id AND g.market = s.market
+    ) AS is_final_line
+FROM ({selected}) AS s
+WHERE NOT EXISTS (
+    SELECT 1 FROM prediction_accuracy g
+    WHERE g.game_date = s.game_date AND g.system_id = s.system_id AND g.player_lookup = s.player_lookup
+        AND g.game_id = s.game_id AND g.market = s.market AND g.line_value IS NOT DISTINCT FROM s.line_value
+)
