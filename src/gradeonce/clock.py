@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, date, datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
@@ -39,4 +38,6 @@ class SystemClock:
 
 def league_today(clock: Clock, timezone: str) -> date:
     """Return today's date where the league plays: a game that ends after midnight UTC is still today's."""
+    from zoneinfo import ZoneInfo
+
     return clock.now().astimezone(ZoneInfo(timezone)).date()

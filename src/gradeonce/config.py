@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gradeonce.errors import ConfigError
 from gradeonce.schema import ROW_TABLES
@@ -127,6 +125,8 @@ def _find(folder: Path) -> Path | None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -230,6 +230,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
     if kind == "str" and not isinstance(value, str):
         raise wrong
     if name == "timezone":
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:

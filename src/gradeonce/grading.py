@@ -234,7 +234,7 @@ def _judge(
     stage: Stage, partitions: Sequence[str], query: Query, waits: Mapping[str, float], seconds: float
 ) -> dict[str, Judgement]:
     counted = {row["partition"]: row for row in stage.query(rules.counts_sql()).dicts()}
-    excluded = _excluded(stage, query)
+    excluded = _excluded(stage, query, counted)
     missing = _missing_players(stage) if any(row["ungradable"] for row in counted.values()) else {}
     judged = {}
     for partition in partitions:
@@ -265,16 +265,19 @@ def _judge(
     return judged
 
 
-def _excluded(stage: Stage, query: Query) -> dict[str, dict[str, int]]:
-    sql = statement(
-        "gradeonce.rules",
-        "validate.sql",
-        "candidate_counts",
-        candidates="(" + rules.candidates_sql(PREDICTIONS.name) + ")",
-    )
+def _excluded(stage: Stage, query: Query, counted: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return, per date, how many predictions do not count, by reason."""
     found: dict[str, dict[str, int]] = {}
-    for partition, reason, count in stage.query(sql, query.params).rows:
-        found.setdefault(partition, {})[reason] = count
+    rivals: dict[str, int] = {}
+    for partition, reason, count in stage.query(rules.excluded_sql(PREDICTIONS.name), query.params).rows:
+        if reason is None:
+            rivals[partition] = count
+        else:
+            found.setdefault(partition, {})[reason] = count
+    for partition, count in rivals.items():
+        superseded = count - (counted[partition]["predictions"] if partition in counted else 0)
+        if superseded:
+            found.setdefault(partition, {})["superseded"] = superseded
     return found
 
 

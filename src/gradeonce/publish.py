@@ -38,17 +38,19 @@ class PublishStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Validation:
-    """A rule the staged rows must keep.
+    """A rule every staged row must keep.
 
     Attributes:
         name: Its name in the error.
-        sql: SELECT over the relation `staged` that returns the rows breaking the rule, a readable key first.
+        broken: SQL condition over a staged row that is true when the row breaks the rule.
         meaning: What is wrong with such a row, for the message.
+        groups: Columns, comma-separated: the condition is over groups of rows with these in common; empty: over a row.
     """
 
     name: str
-    sql: str
+    broken: str
     meaning: str
+    groups: str = ""
 
 
 @dataclass(frozen=True)
@@ -308,11 +310,24 @@ def validate(
     foreign = sorted(set(facts) - set(partitions))
     if foreign:
         failures.append(f"foreign_partition: rows of {', '.join(foreign[:SAMPLE_KEYS])}, which nobody asked to publish")
-    for rule in (*_built_in(table), *validations):
-        broken = stage.query(f"SELECT *, count(*) OVER () AS broken_rows FROM ({rule.sql}) LIMIT {SAMPLE_KEYS}")
-        if broken.rows:
-            keys = "; ".join(str(row[0]) for row in broken.rows)
-            failures.append(f"{rule.name}: {broken.rows[0][-1]} {rule.meaning}, e.g. {keys}")
+    rules = [*_built_in(table), *validations]
+    row_rules = [rule for rule in rules if not rule.groups]
+    # All rules over rows in one scan, each over groups in one of its own; examples are looked for only when one broke.
+    counts = ", ".join(f"count(*) FILTER ({rule.broken})" for rule in row_rules)
+    counted = list(zip(row_rules, stage.query(f"SELECT {counts} FROM staged").rows[0], strict=True)) if counts else []
+    for rule in rules:
+        if rule.groups:
+            groups = f"SELECT 1 FROM staged GROUP BY {rule.groups} HAVING {rule.broken}"
+            counted.append((rule, stage.query(f"SELECT count(*) FROM ({groups})").rows[0][0]))
+    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
+    for rule, broken in counted:
+        if broken:
+            scope = f"GROUP BY {rule.groups} HAVING {rule.broken}" if rule.groups else f"WHERE {rule.broken}"
+            sample = (
+                f"SELECT CAST(row({rule.groups or key}) AS VARCHAR) FROM staged {scope} ORDER BY 1 LIMIT {SAMPLE_KEYS}"
+            )
+            keys = "; ".join(str(row[0]) for row in stage.query(sample).rows)
+            failures.append(f"{rule.name}: {broken} {rule.meaning}, e.g. {keys}")
     if failures:
         raise ValidationFailed(
             f"The rows staged for {table.name} break {len(failures)} rule(s): {'; '.join(failures)}.", failures=failures
@@ -320,23 +335,11 @@ def validate(
 
 
 def _built_in(table: Table) -> list[Validation]:
-    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
     rules = []
     if table.key:
-        rules.append(
-            Validation(
-                "key_unique",
-                f"SELECT CAST(row({key}) AS VARCHAR) FROM staged GROUP BY {key} HAVING count(*) > 1",
-                "business keys stand more than once",
-            )
-        )
+        key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
+        rules.append(Validation("key_unique", "count(*) > 1", "business keys stand more than once", groups=key))
     nulls = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in table.required)
     if nulls:
-        rules.append(
-            Validation(
-                "required",
-                f"SELECT CAST(row({key}) AS VARCHAR) FROM staged WHERE {nulls}",
-                f"rows lack one of {', '.join(table.required)}",
-            )
-        )
+        rules.append(Validation("required", nulls, f"rows lack one of {', '.join(table.required)}"))
     return rules

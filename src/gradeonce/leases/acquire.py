@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ Observer = Callable[[LeaseEvent], None]
 
 def new_holder(label: str = "") -> str:
     """Return a holder's name that nobody else has: who, where, which process, and a random part."""
-    name = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+    name = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(3).hex()}"
     return f"{label}@{name}" if label else name
 
 

@@ -65,7 +65,8 @@ def select_params(rules: RuleSettings, dates: list[date]) -> dict[str, Any]:
 
 def candidates_sql(predictions: str) -> str:
     """Return the SELECT of every prediction of `$dates` with its `excluded_reason` (null: it counts)."""
-    return statement(__package__, "select.sql", "candidates", predictions=predictions)
+    refusals = statement(__package__, "select.sql", "refusals", predictions=predictions)
+    return statement(__package__, "select.sql", "candidates", refusals=refusals)
 
 
 def counted_sql(predictions: str) -> str:
@@ -129,6 +130,12 @@ def counts_sql() -> str:
     return statement(__package__, "validate.sql", "counts")
 
 
+def excluded_sql(predictions: str) -> str:
+    """Return the SELECT of how many predictions of `$dates` there are by date and reason of refusal."""
+    refusals = statement(__package__, "select.sql", "refusals", predictions=predictions)
+    return statement(__package__, "validate.sql", "excluded_counts", refusals=refusals)
+
+
 def validations() -> list[Validation]:
     """Return the rules that staged grades must keep beside the kernel's own."""
     meanings = {
@@ -138,6 +145,8 @@ def validations() -> list[Validation]:
         "ranges": "grades hold values that cannot be",
         "final_lines": "picks do not have exactly one final line",
     }
+    groups = {"final_lines": "game_date, system_id, player_lookup, game_id, market"}
     return [
-        Validation(name, statement(__package__, "validate.sql", name), meaning) for name, meaning in meanings.items()
+        Validation(name, statement(__package__, "validate.sql", name), meaning, groups.get(name, ""))
+        for name, meaning in meanings.items()
     ]

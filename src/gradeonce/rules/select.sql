@@ -1,3 +1,17 @@
+-- name: refusals
+-- Every prediction of the dates, with the reason why it is refused, whatever its rivals; null: it is not.
+SELECT
+    p.*,
+    CASE
+        WHEN NOT p.is_active THEN 'inactive'
+        WHEN p.invalidation_reason IS NOT NULL THEN 'invalidated'
+        WHEN len($line_sources) > 0 AND NOT list_contains($line_sources, p.line_source) THEN 'line_source_excluded'
+        WHEN list_contains($excluded_lines, p.line_value) THEN 'line_excluded'
+        WHEN p.created_at >= p.tipoff_at THEN 'after_tipoff'
+    END AS refused_reason
+FROM {predictions} p
+WHERE p.game_date IN (SELECT unnest($dates))
+
 -- name: candidates
 -- Every prediction of the dates, with the reason why it does not count; null: it counts.
 -- One row per business key counts: the latest created, then the highest prediction_id, so ties end the same way always.
@@ -10,19 +24,7 @@ SELECT
             ORDER BY c.created_at DESC NULLS LAST, c.prediction_id DESC, c.loaded_at DESC, c.load_row DESC
         ) > 1 THEN 'superseded'
     END AS excluded_reason
-FROM (
-    SELECT
-        p.*,
-        CASE
-            WHEN NOT p.is_active THEN 'inactive'
-            WHEN p.invalidation_reason IS NOT NULL THEN 'invalidated'
-            WHEN len($line_sources) > 0 AND NOT list_contains($line_sources, p.line_source) THEN 'line_source_excluded'
-            WHEN list_contains($excluded_lines, p.line_value) THEN 'line_excluded'
-            WHEN p.created_at >= p.tipoff_at THEN 'after_tipoff'
-        END AS refused_reason
-    FROM {predictions} p
-    WHERE p.game_date IN (SELECT unnest($dates))
-) c
+FROM ({refusals}) c
 
 -- name: narrow
 -- What selecting looks at. Ranking sorts whole rows, so it is given narrow ones: half the time of a backfill was here.

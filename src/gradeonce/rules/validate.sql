@@ -1,31 +1,25 @@
 -- name: outcomes
 -- Every row has one of the seven outcomes (G6: they add up to the predictions).
-SELECT prediction_id FROM staged
-WHERE outcome NOT IN ('win', 'loss', 'push', 'no_bet', 'void', 'ungradable', 'pending')
+outcome NOT IN ('win', 'loss', 'push', 'no_bet', 'void', 'ungradable', 'pending')
 
 -- name: correctness
 -- Only a win or a loss is right or wrong.
-SELECT prediction_id FROM staged
-WHERE (outcome = 'win') <> coalesce(prediction_correct, false)
+(outcome = 'win') <> coalesce(prediction_correct, false)
     OR (outcome = 'loss') <> coalesce(NOT prediction_correct, false)
     OR (outcome = 'void') <> is_voided
 
 -- name: actual_known
 -- What is decided has an actual value.
-SELECT prediction_id FROM staged
-WHERE outcome IN ('win', 'loss', 'push', 'no_bet') AND actual_value IS NULL
+outcome IN ('win', 'loss', 'push', 'no_bet') AND actual_value IS NULL
 
 -- name: ranges
 -- Values that cannot be.
-SELECT prediction_id FROM staged
-WHERE confidence_score NOT BETWEEN 0 AND 1 OR confidence_decile NOT BETWEEN 1 AND 10 OR absolute_error < 0
+confidence_score NOT BETWEEN 0 AND 1 OR confidence_decile NOT BETWEEN 1 AND 10 OR absolute_error < 0
     OR minutes_played < 0
 
 -- name: final_lines
--- Each pick has exactly one final line.
-SELECT any_value(prediction_id) FROM staged
-GROUP BY game_date, system_id, player_lookup, game_id, market
-HAVING count(*) FILTER (is_final_line) <> 1
+-- Each pick (date, system, player, game, market) has exactly one final line.
+count(*) FILTER (is_final_line) <> 1
 
 -- name: counts
 -- One row per date: how the outcomes add up, and the errors of those who played.
@@ -40,10 +34,10 @@ SELECT CAST(game_date AS VARCHAR) AS partition, count(*) AS predictions,
     count(DISTINCT game_id) AS games, count(DISTINCT game_id) FILTER (outcome <> 'pending') AS games_final
 FROM staged GROUP BY game_date ORDER BY 1
 
--- name: candidate_counts
--- One row per date and reason: predictions that do not count.
-SELECT CAST(game_date AS VARCHAR) AS partition, excluded_reason, count(*) AS predictions
-FROM {candidates} WHERE excluded_reason IS NOT NULL GROUP BY ALL ORDER BY ALL
+-- name: excluded_counts
+-- One row per date: predictions that are refused, by reason, and all there are; the rest are superseded or counted.
+SELECT CAST(game_date AS VARCHAR) AS partition, refused_reason, count(*) AS predictions
+FROM ({refusals}) GROUP BY ALL ORDER BY ALL
 
 -- name: id_formats
 -- How game ids look on one date, in predictions and in box scores: digits as 9, letters as A; an example of each.
