@@ -38,8 +38,6 @@ def open_engine(*, threads: int = 0, scratch: Path | None = None) -> Iterator[Du
         # Nothing is ever fetched from the network, not even by a query that a user types.
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
-        # The engine's own bar would appear in the middle of our output.
-        "enable_progress_bar": "false",
     }
     if threads:
         config["threads"] = str(threads)
@@ -47,6 +45,8 @@ def open_engine(*, threads: int = 0, scratch: Path | None = None) -> Iterator[Du
         config["temp_directory"] = str(scratch)
     engine = duckdb.connect(":memory:", config=config)
     try:
+        # The engine's own bar would appear in the middle of our output.
+        engine.execute("SET enable_progress_bar = false")
         yield engine
     finally:
         engine.close()
