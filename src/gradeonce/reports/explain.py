@@ -151,12 +151,14 @@ def _picks(
 
 def _actuals(reader: Reader, who: Mapping[str, Any]) -> list[dict[str, Any]]:
     pairing = "gradeonce.rules", "pair.sql"
+    of_player = f"(SELECT * FROM {ACTUALS.name} WHERE player_lookup = $player)"
     return _query(
         reader,
         "actuals",
         who,
         games=statement(*pairing, "games", actuals=ACTUALS.name),
         game_keys=statement(*pairing, "game_keys", selected="wanted", actuals=ACTUALS.name, games="games"),
+        latest_actuals=statement(*pairing, "latest_actuals", actuals=of_player, game_keys="game_keys"),
     )
 
 

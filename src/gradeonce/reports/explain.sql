@@ -37,11 +37,10 @@ WHERE player_lookup = $player
 ORDER BY system_id, market, game_id, created_at NULLS FIRST, prediction_id, loaded_at, load_row
 
 -- name: name
--- Purpose: the player's name as predictions of the date have it, else as its box scores do.
-SELECT coalesce(
-    (SELECT max(player_name) FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day),
-    (SELECT max(player_name) FROM player_game_actuals WHERE player_lookup = $player)
-) AS player_name
+-- Purpose: the player's name as predictions of the date have it, else as any have.
+SELECT coalesce(max(player_name) FILTER (game_date = $day), max(player_name)) AS player_name
+FROM player_prop_predictions
+WHERE player_lookup = $player
 
 -- name: grades
 -- Purpose: the grades that stand.
@@ -53,27 +52,21 @@ FROM prediction_accuracy
 WHERE player_lookup = $player AND game_date = $day
 
 -- name: actuals
--- Purpose: every version of the actuals of the player's games, best first; rank 1 is the one that the rules use. The order is
--- that of `latest_actuals` in rules/pair.sql, which keeps fewer columns; a test holds the two together.
+-- Purpose: every version of the actuals of the player's games, as the rules pair and rank them; rank 1 is the one used.
 -- Box scores may know a game under another id than predictions do; the key brings both together.
 WITH wanted AS (
     SELECT DISTINCT game_id FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day
 ),
 games AS ({games}),
-game_keys AS ({game_keys})
+game_keys AS ({game_keys}),
+versions AS ({latest_actuals})
 SELECT
-    p.game_id AS prediction_game_id, a.game_id, a.market, a.actual_value, a.minutes_played, a.is_dnp, a.is_final,
-    a.game_date, a.recorded_at, a.load_id, a.loaded_at,
-    row_number() OVER (
-        PARTITION BY p.game_id, a.market
-        ORDER BY a.is_final DESC, coalesce(a.recorded_at, a.loaded_at) DESC, a.loaded_at DESC, a.load_row DESC
-    ) AS version_rank
+    k.game_id AS prediction_game_id, v.game_id, v.market, v.actual_value, v.minutes_played, v.is_dnp, v.is_final,
+    v.game_date, v.recorded_at, v.load_id, v.loaded_at, v.version_rank
 FROM wanted AS w
-JOIN game_keys AS p ON p.game_id = w.game_id
-JOIN game_keys AS k ON k.game_key = p.game_key
-JOIN player_game_actuals AS a ON a.game_id = k.game_id
-WHERE a.player_lookup = $player
-ORDER BY prediction_game_id, a.market, version_rank
+JOIN game_keys AS k ON k.game_id = w.game_id
+JOIN versions AS v ON v.game_key = k.game_key
+ORDER BY prediction_game_id, v.market, v.version_rank
 
 -- name: injuries
 -- Purpose: what the injury reports said, oldest first.

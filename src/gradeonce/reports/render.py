@@ -35,14 +35,14 @@ _RECORD: Sequence[_Column] = (
     ("assumed price", lambda f: f"{f.bets_at_assumed_price:,}"),
 )
 _ERRORS: Sequence[_Column] = (
-    ("errors", lambda f: f"{f.mae.n:,}"),
+    ("n", lambda f: f"{f.mae.n:,}"),
     ("MAE", lambda f: decimals(f.mae.value)),
     ("RMSE", lambda f: decimals(f.rmse.value)),
     ("bias", lambda f: decimals(f.bias.value, sign=True)),
     ("within 3", lambda f: rate(f.within_3)),
     ("within 5", lambda f: rate(f.within_5)),
     ("Brier", lambda f: decimals(f.brier_score.value, 4)),
-    ("of", lambda f: f"{f.brier_score.n:,}"),
+    ("Brier n", lambda f: f"{f.brier_score.n:,}"),
 )
 
 

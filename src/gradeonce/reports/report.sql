@@ -101,6 +101,7 @@ ORDER BY system_id, confidence_decile NULLS LAST
 
 -- name: comparison
 -- Purpose: two systems on the same picks: same player, game and market, each on its final line, and the same line.
+-- The date is part of it: a game that moved may have picks for both dates.
 WITH finals AS (
     SELECT
         system_id, player_lookup, game_id, market, line_value, game_date, graded_at, outcome,
@@ -126,6 +127,7 @@ pairs AS (
     FROM (SELECT * FROM finals WHERE system_id = $system_a) AS one
     FULL JOIN (SELECT * FROM finals WHERE system_id = $system_b) AS other
         ON other.player_lookup = one.player_lookup AND other.game_id = one.game_id AND other.market = one.market
+            AND other.game_date = one.game_date
 ),
 same AS (
     SELECT *, has_both AND is_same_line AS is_shared FROM pairs

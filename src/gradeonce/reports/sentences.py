@@ -57,7 +57,7 @@ def why_excluded(row: Mapping[str, Any], counted_id: str | None) -> str:
         case "after_tipoff":
             return f"It was made at {instant(row['created_at'])}, not before tip-off at {instant(row['tipoff_at'])}."
         case "superseded":
-            return f"A later prediction with the same line counts in its place: {counted_id}."
+            return f"{counted_id} counts in its place: the same line, predicted later or at the same instant."
         case reason:
             return f"It is excluded: {str(reason).replace('_', ' ')}."
 
