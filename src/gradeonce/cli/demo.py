@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -41,11 +42,11 @@ def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
     (folder / CONFIG_FILE).write_text(config_template({"book": "book"}), encoding="utf-8")
     create_book(folder / "book")
     with open_book(config=folder / CONFIG_FILE) as book:
-        for file in season.files:
-            if not file.is_correction:
-                with _step(f"load {file.kind} from {file.path.name}"):
-                    report = book.load(file.kind, file.path)
-                click.echo("\n".join(load_lines(report)))
+        for kind in ("predictions", "actuals", "injuries", "lines"):
+            paths = [file.path for file in season.files if file.kind == kind and not file.is_correction]
+            with _step(f"load {kind} from {paths[0].name}" + (f" and {len(paths) - 1} more" if paths[1:] else "")):
+                report = book.load(kind, paths)
+            click.echo("\n".join(load_lines(report)))
         with _step("grade every date"):
             first = book.grade(all_dates=True)
         click.echo(_total(first.totals))
@@ -66,11 +67,12 @@ def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
         with _step("verify the ledger"):
             proof = verify(book.warehouse)
         click.echo(f"{number(proof.entries)} entries hold; head {proof.head}")
+    last_week = season.start + timedelta(days=season.days - 7)
     click.echo(
         f"\nTry next:\n"
         f"  cd {folder}\n"
-        f"  gradeonce report --by date --last 4w      # or --by player, --by confidence_decile, --csv\n"
-        f"  gradeonce revisions                       # the stat corrections: old, new and why\n"
+        f"  gradeonce report --by date --from {last_week}    # or --by player, --by confidence_decile, --csv\n"
+        f"  gradeonce revisions                              # the stat corrections: old, new and why\n"
         f'  gradeonce sql "SELECT void_reason, count(*) FROM prediction_accuracy GROUP BY 1"'
     )
 
