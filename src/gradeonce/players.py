@@ -40,6 +40,15 @@ _LETTERS = {
     "ə": "e",
     "Ə": "e",
 }
+# Cyrillic letters that look Latin (a scrape of 2025-26 writes Egor Dëmin with one); they count in Latin names only.
+_LETTERS |= dict(
+    zip(
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455"
+        "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405",
+        "aeopcyxijs" + "abekmhopctyxijs",
+        strict=True,
+    )
+)
 _DIGRAPHS = {
     "ß": "ss",
     "ẞ": "ss",
@@ -69,6 +78,8 @@ def name_to_lookup(name: str) -> str | None:
     """Return the lookup of one name by the rule alone, without aliases; None when it holds no letter a-z."""
     decomposed = unicodedata.normalize("NFD", _repaired(_repaired(name)))
     bare = "".join(c for c in decomposed if not unicodedata.category(c).startswith("M"))
+    if not re.search("[A-Za-z]", bare):
+        return None
     folded = re.sub("[^a-z,]+", " ", bare.translate(_FOLD).lower())
     ordered = _LAST_FIRST.sub(r"\2 \1", _TRAILING_SUFFIX.sub(r" \1", folded))
     words = re.findall("[a-z]+", ordered)
@@ -95,6 +106,7 @@ def lookup_sql(name: str) -> str:
     letters_from, letters_to = "".join(_LETTERS) + _SILENT, "".join(_LETTERS.values())
     folded = f"translate({folded}, {quote_literal(letters_from)}, {quote_literal(letters_to)})"
     folded = f"regexp_replace(lower({folded}), '[^a-z,]+', ' ', 'g')"
+    folded = f"CASE WHEN regexp_matches(strip_accents(repaired), '[A-Za-z]') THEN {folded} END"
     return fill(_sql()["lookup"], repaired=repaired_sql(name), folded=folded)
 
 
