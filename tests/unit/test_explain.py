@@ -283,6 +283,9 @@ def test_revisions_show_what_changed_and_leave_stamps_out(book) -> None:
 
     assert revision.differences == (("actual_value", 22, 25), ("outcome", "loss", "win"))
     assert (revision.reason, revision.run_id) == ("stat_correction", "run2")
+    assert "changed (stat correction) by run run2: actual_value 22 -> 25, outcome loss -> win" in explanation_text(
+        explain(book, player="lukadoncic", day=DAY)
+    )
 
 
 def test_loaded_lines_and_injury_reports_are_shown(book) -> None:

@@ -119,7 +119,7 @@ def _actuals(actuals: tuple[ActualSeen, ...]) -> Iterator[str]:
     for actual in actuals:
         state = "used" if actual.is_used else "older"
         final = "final" if actual.is_final else "provisional"
-        minutes = "" if actual.minutes_played is None else f" in {number(actual.minutes_played)} minutes"
+        minutes = "" if actual.minutes_played is None else f" in {number(round(actual.minutes_played, 1))} minutes"
         sat_out = ", did not play" if actual.is_dnp else ""
         yield (
             f"    {state}: {number(actual.actual_value)}{minutes}{sat_out}; {final}, game {actual.game_id} of "
@@ -139,6 +139,8 @@ def _revision(revision: RevisionSeen) -> str:
 def _value(value: object) -> str:
     if isinstance(value, Decimal):
         return number(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "none" if value is None else str(value)
 
 
