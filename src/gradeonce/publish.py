@@ -313,7 +313,7 @@ def validate(
     rules = [*_built_in(table), *validations]
     row_rules = [rule for rule in rules if not rule.groups]
     # All rules over rows in one scan, each over groups in one of its own; examples are looked for only when one broke.
-    counts = ", ".join(f"count(*) FILTER ({rule.broken})" for rule in row_rules)
+    counts = ", ".join(f"count(*) FILTER (WHERE {rule.broken})" for rule in row_rules)
     counted = list(zip(row_rules, stage.query(f"SELECT {counts} FROM staged").rows[0], strict=True)) if counts else []
     for rule in rules:
         if rule.groups:

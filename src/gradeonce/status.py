@@ -13,8 +13,8 @@ from gradeonce.warehouses.base import Warehouse
 
 _LAST_RUNS = """
 SELECT partition, max(graded_at) AS graded_at, max_by(status, entry) AS status,
-    max_by(coalesce(pending, 0), entry) FILTER (status IN ('published', 'unchanged')) AS pending,
-    max_by(coalesce(predictions, 0), entry) FILTER (status IN ('published', 'unchanged')) AS predictions,
+    max_by(coalesce(pending, 0), entry) FILTER (WHERE status IN ('published', 'unchanged')) AS pending,
+    max_by(coalesce(predictions, 0), entry) FILTER (WHERE status IN ('published', 'unchanged')) AS predictions,
     max_by(error, entry) AS error
 FROM grading_runs GROUP BY partition
 """

@@ -58,6 +58,7 @@ def select_params(rules: RuleSettings, dates: list[date]) -> dict[str, Any]:
     """Return the values that `candidates_sql` binds."""
     return {
         "dates": dates,
+        "limit_sources": bool(rules.line_sources),
         "line_sources": list(rules.line_sources),
         "excluded_lines": [Decimal(str(line)) for line in rules.excluded_lines],
     }

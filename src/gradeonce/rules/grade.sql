@@ -4,7 +4,7 @@
 SELECT j.*,
     CASE
         WHEN NOT j.game_is_final THEN 'pending'
-        WHEN abs(date_diff('day', j.game_date, j.played_date)) > $moved_game_days THEN 'moved'
+        WHEN abs(j.played_date - j.game_date) > $moved_game_days THEN 'moved'
         WHEN NOT j.player_in_box_score THEN
             CASE
                 WHEN j.injury_status IN ('OUT', 'DOUBTFUL') OR j.reported_status IN ('OUT', 'DOUBTFUL') THEN 'reported_out'
@@ -61,7 +61,8 @@ SELECT
     g.player_name,
     g.predicted_value,
     g.confidence AS confidence_score,
-    least(10, CAST(floor(g.confidence * 10) AS INTEGER) + 1) AS confidence_decile,
+    CASE WHEN g.confidence < 1 THEN CAST(floor(g.confidence * 10) AS INTEGER) + 1 WHEN g.confidence = 1 THEN 10 END
+        AS confidence_decile,
     g.recommendation,
     g.graded_value AS actual_value,
     CASE WHEN g.participation IN ('played', 'absent') THEN g.minutes_played END AS minutes_played,

@@ -1,27 +1,30 @@
 -- name: games
 -- Every game that a box score names, with the key under which both id formats meet: date and the pair of teams.
 -- A game that moved keeps its id; the last load says on which date it was played.
-SELECT game_id, game_date, is_final,
+SELECT g.game_id, g.game_date, g.is_final,
     CASE
-        WHEN team IS NOT NULL AND opponent IS NOT NULL
-            THEN strftime(game_date, '%Y%m%d') || '_' || least(team, opponent) || '_' || greatest(team, opponent)
-        ELSE game_id
+        WHEN g.team_abbr IS NOT NULL AND g.opponent_team_abbr IS NOT NULL
+            THEN replace(CAST(g.game_date AS VARCHAR), '-', '') || '_' || least(g.team_abbr, g.opponent_team_abbr)
+                || '_' || greatest(g.team_abbr, g.opponent_team_abbr)
+        ELSE g.game_id
     END AS game_key
 FROM (
-    SELECT game_id, max_by(game_date, loaded_at) AS game_date, bool_or(is_final) AS is_final,
-        max_by(team_abbr, loaded_at) FILTER (team_abbr IS NOT NULL AND opponent_team_abbr IS NOT NULL) AS team,
-        max_by(opponent_team_abbr, loaded_at) FILTER (team_abbr IS NOT NULL AND opponent_team_abbr IS NOT NULL)
-            AS opponent
+    SELECT game_id, game_date, team_abbr, opponent_team_abbr,
+        bool_or(is_final) OVER (PARTITION BY game_id) AS is_final,
+        row_number() OVER (
+            PARTITION BY game_id
+            ORDER BY team_abbr IS NULL OR opponent_team_abbr IS NULL, loaded_at DESC, load_row DESC
+        ) AS place
     FROM {actuals}
-    GROUP BY game_id
-)
+) g
+WHERE g.place = 1
 
 -- name: game_keys
 -- Each game id that occurs, with its key. An id of the form YYYYMMDD_AWAY_HOME is its own key, its teams put in order;
 -- any other id (NBA's ten digits) finds its key through the box scores, or stands for itself.
 SELECT ids.game_id,
     CASE
-        WHEN regexp_full_match(ids.game_id, '[0-9]{8}_[A-Za-z]{2,4}_[A-Za-z]{2,4}')
+        WHEN ids.game_id ~ '^[0-9]{8}_[A-Za-z]{2,4}_[A-Za-z]{2,4}$'
             THEN split_part(ids.game_id, '_', 1)
                 || '_' || least(upper(split_part(ids.game_id, '_', 2)), upper(split_part(ids.game_id, '_', 3)))
                 || '_' || greatest(upper(split_part(ids.game_id, '_', 2)), upper(split_part(ids.game_id, '_', 3)))

@@ -5,12 +5,12 @@ SELECT
     CASE
         WHEN NOT p.is_active THEN 'inactive'
         WHEN p.invalidation_reason IS NOT NULL THEN 'invalidated'
-        WHEN len($line_sources) > 0 AND NOT list_contains($line_sources, p.line_source) THEN 'line_source_excluded'
-        WHEN list_contains($excluded_lines, p.line_value) THEN 'line_excluded'
+        WHEN $limit_sources AND NOT p.line_source = ANY($line_sources) THEN 'line_source_excluded'
+        WHEN p.line_value = ANY($excluded_lines) THEN 'line_excluded'
         WHEN p.created_at >= p.tipoff_at THEN 'after_tipoff'
     END AS refused_reason
 FROM {predictions} p
-WHERE p.game_date IN (SELECT unnest($dates))
+WHERE p.game_date = ANY($dates)
 
 -- name: candidates
 -- Every prediction of the dates, with the reason why it does not count; null: it counts.

@@ -19,19 +19,19 @@ confidence_score NOT BETWEEN 0 AND 1 OR confidence_decile NOT BETWEEN 1 AND 10 O
 
 -- name: final_lines
 -- Each pick (date, system, player, game, market) has exactly one final line.
-count(*) FILTER (is_final_line) <> 1
+count(*) FILTER (WHERE is_final_line) <> 1
 
 -- name: counts
 -- One row per date: how the outcomes add up, and the errors of those who played.
 SELECT CAST(game_date AS VARCHAR) AS partition, count(*) AS predictions,
-    count(*) FILTER (outcome = 'win') AS win, count(*) FILTER (outcome = 'loss') AS loss,
-    count(*) FILTER (outcome = 'push') AS push, count(*) FILTER (outcome = 'no_bet') AS no_bet,
-    count(*) FILTER (outcome = 'void') AS void, count(*) FILTER (outcome = 'ungradable') AS ungradable,
-    count(*) FILTER (outcome = 'pending') AS pending,
-    count(absolute_error) FILTER (outcome <> 'void') AS n,
-    sum(absolute_error) FILTER (outcome <> 'void') AS sum_absolute_error,
-    sum(signed_error) FILTER (outcome <> 'void') AS sum_signed_error,
-    count(DISTINCT game_id) AS games, count(DISTINCT game_id) FILTER (outcome <> 'pending') AS games_final
+    count(*) FILTER (WHERE outcome = 'win') AS win, count(*) FILTER (WHERE outcome = 'loss') AS loss,
+    count(*) FILTER (WHERE outcome = 'push') AS push, count(*) FILTER (WHERE outcome = 'no_bet') AS no_bet,
+    count(*) FILTER (WHERE outcome = 'void') AS void, count(*) FILTER (WHERE outcome = 'ungradable') AS ungradable,
+    count(*) FILTER (WHERE outcome = 'pending') AS pending,
+    count(absolute_error) FILTER (WHERE outcome <> 'void') AS n,
+    sum(absolute_error) FILTER (WHERE outcome <> 'void') AS sum_absolute_error,
+    sum(signed_error) FILTER (WHERE outcome <> 'void') AS sum_signed_error,
+    count(DISTINCT game_id) AS games, count(DISTINCT game_id) FILTER (WHERE outcome <> 'pending') AS games_final
 FROM staged GROUP BY game_date ORDER BY 1
 
 -- name: excluded_counts
