@@ -12,6 +12,7 @@ import pytest
 
 from gradeonce.errors import InputError, UsageError
 from gradeonce.loading import ReadRows, content_id, read_rows
+from gradeonce.loading.files import read_file
 
 TODAY = date(2026, 2, 1)
 CSV = "system_id,player_name,game_id,predicted_value,line_value\nalpha,Luka Dončić,20260117_LAL_BOS,27.50,26.5\n"
@@ -96,6 +97,17 @@ def test_file_with_a_header_alone_is_no_rows(tmp_path: Path, engine: duckdb.Duck
     assert (read.rows_read, read.rows, read.partitions) == (0, 0, ())
 
 
+def test_columns_that_differ_only_in_case_are_told_apart(tmp_path: Path, engine: duckdb.DuckDBPyConnection) -> None:
+    """GAME_DATE and game_date in one header, as a real file has them: the second is game_date_1, as in Parquet."""
+    path = tmp_path / "runs.csv"
+    path.write_text("GAME_DATE,game_date,pra\n2026-01-17,2026-01-18,30.5\n")
+
+    raw = read_file(engine, path, "raw")
+
+    assert list(raw.columns) == ["GAME_DATE", "game_date_1", "pra"]
+    assert engine.execute("SELECT GAME_DATE, game_date_1 FROM raw").fetchall() == [("2026-01-17", "2026-01-18")]
+
+
 HEADER = b"system_id,player_name,game_id,predicted_value\n"
 ROW = b"alpha,A B,20260117_LAL_BOS,20\n"
 
@@ -114,7 +126,7 @@ WRONG = [
         HEADER + b'alpha,"A B,20260117_LAL_BOS,20\n',
         "picks.csv: line 2 opens a quote that is never closed.",
     ),
-    ("picks.csv", b"system_id,System_ID\nx,y\n", "picks.csv: its header names system_id twice."),
+    ("picks.csv", b"system_id,system_id\nx,y\n", "picks.csv: its header names system_id twice."),
     ("picks.csv", b"system_id,,game_id\nx,y,z\n", "picks.csv: column 2 of its header has no name."),
     ("picks.csv", b"system_id;game_id\nx;y\n", "picks.csv: its fields are separated by ';', not by ','."),
     ("picks.csv", b'[{"system_id": "x"}]', 'picks.csv: is not CSV; it begins with \'[{"system_id": "x"}]\'.'),

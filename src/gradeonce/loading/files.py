@@ -168,15 +168,26 @@ def _header(path: Path, delimiter: str) -> list[str]:
         raise InputError(f"{name}: is not CSV; it begins with {header[0][:20]!r}.", hint="Rename it to what it is.")
     if "" in header:
         raise InputError(f"{name}: column {header.index('') + 1} of its header has no name.")
-    lowered = [column.lower() for column in header]
-    if double := sorted({column for column in lowered if lowered.count(column) > 1}):
+    if double := sorted({column for column in header if header.count(column) > 1}):
         raise InputError(f"{name}: its header names {', '.join(double)} twice.")
     if len(header) == 1 and (other := next((c for c in (";", "\t", "|", ",") if c in header[0]), None)):
         raise InputError(
             f"{name}: its fields are separated by {other!r}, not by {delimiter!r}.",
             hint="Save it with commas as .csv, or with tabs as .tsv.",
         )
-    return header
+    return _told_apart(header)
+
+
+def _told_apart(header: Sequence[str]) -> list[str]:
+    """Number names that differ only in case, as the engine does in Parquet and JSON: to it they are the same."""
+    found: list[str] = []
+    for column in header:
+        lowered, name, number = {name.lower() for name in found}, column, 0
+        while name.lower() in lowered:
+            number += 1
+            name = f"{column}_{number}"
+        found.append(name)
+    return found
 
 
 def _first_record(path: Path) -> str:
