@@ -1,0 +1,77 @@
+"""Running the installed command, as a user does: another process, its output and its exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    arguments: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Return what it printed as JSON; nothing else may stand beside it."""
+        return json.loads(self.out)
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return what it printed as CSV."""
+        return list(csv.DictReader(io.StringIO(self.out)))
+
+
+class Command:
+    """`gradeonce` in one working folder."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.environment = environment
+
+    def __call__(self, *arguments: str | Path, code: int = 0, **environment: str) -> Finished:
+        """Run it and check its exit code; the message of a failure shows all that it printed."""
+        finished = self.run(*arguments, **environment)
+        assert finished.code == code, (
+            f"gradeonce {' '.join(finished.arguments)}\nexit code {finished.code}, expected {code}\n"
+            f"stdout: {finished.out}\nstderr: {finished.err}"
+        )
+        return finished
+
+    def run(self, *arguments: str | Path, **environment: str) -> Finished:
+        """Run it, whatever its exit code."""
+        given = tuple(str(argument) for argument in arguments)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("GRADEONCE_")}
+        finished = subprocess.run(
+            [sys.executable, "-m", "gradeonce", *given],
+            cwd=self.folder,
+            env={**clean, **self.environment, **environment},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+        return Finished(given, finished.returncode, finished.stdout, finished.stderr)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file in the folder."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT."""
+        found = self("sql", sql, "--json").json()
+        assert isinstance(found, list)
+        return found

@@ -1,0 +1,123 @@
+"""Real slates, graded end to end through files and the command, against an independent computation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from acceptance.command import Command
+from acceptance.slate_checks import TOLERANCE, differences, expected_figures, graded_rows
+from acceptance.slates import SLATES, Slate
+
+OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One slate after its first grading."""
+
+    name: str
+    slate: Slate
+    gradeonce: Command
+    first: dict[str, Any]
+    ours: pl.DataFrame
+    expected: pl.DataFrame
+
+
+@pytest.fixture(scope="module", params=list(SLATES))
+def graded(request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    """Each slate in turn: loaded, graded once, and computed a second time."""
+    slate = SLATES[request.param]
+    if slate.shares_official:
+        gradeonce = request.getfixturevalue("official_book")
+    else:
+        gradeonce = Command(tmp_path_factory.mktemp(request.param))
+        gradeonce("init")
+    slate.load(gradeonce, real_data)
+    first = gradeonce("grade", "--from", slate.start, "--to", slate.end, "--json").json()
+    ours = graded_rows(gradeonce, slate.start, slate.end)
+    return Graded(request.param, slate, gradeonce, first, ours, slate.expected(real_data))
+
+
+def test_every_row_has_the_outcome_that_was_computed_independently(graded: Graded) -> None:
+    """Row by row: outcome, reasons, line, prices, actual value, errors, final line."""
+    if found := differences(graded.ours, graded.expected):
+        pytest.fail(found, pytrace=False)
+
+
+def test_counts_per_outcome_and_system_are_those_computed_independently(graded: Graded) -> None:
+    """The report's counts per system, and the totals of the grading."""
+    report = _report(graded)
+
+    for system, figures in expected_figures(graded.expected).items():
+        counts = {outcome: report[system][outcome] for outcome in OUTCOMES}
+        assert counts == {outcome: figures.get(outcome, 0) for outcome in OUTCOMES}, system
+    outcomes = Counter(graded.expected["outcome"])
+    assert {outcome: graded.first["totals"][outcome] for outcome in OUTCOMES} == {o: outcomes[o] for o in OUTCOMES}
+
+
+def test_errors_win_rates_and_roi_are_those_computed_independently(graded: Graded) -> None:
+    """MAE, bias, RMSE, shares within 3 and 5, win rate and ROI, each to 1e-9, with its n."""
+    report = _report(graded)
+    expected = expected_figures(graded.expected)
+
+    assert set(report) == set(expected)
+    for system, figures in expected.items():
+        for name in ("mae", "bias", "rmse", "within_3", "within_5", "win_rate", "roi"):
+            assert report[system][name] == pytest.approx(figures[name], abs=TOLERANCE, rel=0), (system, name)
+        for name in ("mae_n", "win_rate_n", "picks", "bets_at_real_price"):
+            assert report[system][name] == figures[name], (system, name)
+
+
+def test_mae_and_bias_of_the_whole_grading_are_those_computed_independently(graded: Graded) -> None:
+    """The totals that `grade --json` prints weigh every date by its n."""
+    errors = graded.expected.filter(pl.col("outcome") != "void", pl.col("signed_error").is_not_null())
+    totals = graded.first["totals"]
+
+    assert totals["n"] == errors.height
+    assert totals["mae"] == pytest.approx(errors["absolute_error"].mean(), abs=TOLERANCE, rel=0)
+    assert totals["bias"] == pytest.approx(errors["signed_error"].mean(), abs=TOLERANCE, rel=0)
+
+
+def test_no_business_key_is_graded_twice(graded: Graded) -> None:
+    """Guarantee G1, by a null-safe GROUP BY over the five columns of the key."""
+    doubled = graded.gradeonce.query(
+        "SELECT count(*) AS keys FROM (SELECT 1 FROM prediction_accuracy "
+        "GROUP BY player_lookup, game_id, system_id, market, line_value HAVING count(*) > 1)"
+    )
+
+    assert doubled == [{"keys": 0}]
+
+
+def test_outcomes_add_up_to_the_predictions(graded: Graded) -> None:
+    """Guarantee G6: on every run, on the totals, and per system on the report."""
+    groups = [*graded.first["runs"], graded.first["totals"], *_report(graded).values()]
+
+    assert all(sum(group[outcome] for outcome in OUTCOMES) == group["predictions"] for group in groups)
+    assert graded.first["totals"]["predictions"] == graded.ours.height
+
+
+def test_grading_again_changes_nothing(graded: Graded) -> None:
+    """Guarantee G5: no row is written, `graded_at` and `run_id` stay."""
+    stamps = (
+        "SELECT count(*) AS n, bit_xor(hash(player_lookup, game_id, system_id, market, line_value, run_id, graded_at)) "
+        f"AS h FROM prediction_accuracy WHERE game_date BETWEEN '{graded.slate.start}' AND '{graded.slate.end}'"
+    )
+    before = graded.gradeonce.query(stamps)
+
+    again = graded.gradeonce("grade", "--from", graded.slate.start, "--to", graded.slate.end, "--json").json()
+
+    assert {run["status"] for run in again["runs"]} <= {"unchanged", "nothing_to_grade", "pending"}
+    assert again["totals"] == graded.first["totals"]
+    assert graded.gradeonce.query(stamps) == before
+    assert graded.gradeonce.query("SELECT count(*) AS n FROM grade_revisions") == [{"n": 0}]
+
+
+def _report(graded: Graded) -> dict[str, dict[str, Any]]:
+    document = graded.gradeonce("report", "--from", graded.slate.start, "--to", graded.slate.end, "--json").json()
+    return {group["group"]: group for group in document["groups"]}
