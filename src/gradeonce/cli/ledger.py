@@ -56,7 +56,7 @@ def verify(ctx: click.Context, deep: bool, head: str | None, as_json: bool) -> N
 def show_head(ctx: click.Context, as_json: bool) -> None:
     """Print the hash of the latest entry. Publish it, and nobody can rewrite what came before unnoticed."""
     with open_from_context(ctx) as book:
-        found = book.sql("SELECT number, at, entry_hash FROM ledger ORDER BY number DESC LIMIT 1").dicts()
+        found = book.sql('SELECT number, "at", entry_hash FROM ledger ORDER BY number DESC LIMIT 1').dicts()
     if as_json:
         emit_json({"schema_version": SCHEMA_VERSION, "head": found[0] if found else None})
     elif found:
