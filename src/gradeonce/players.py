@@ -98,8 +98,13 @@ def player_lookup(name: str, aliases: Mapping[str, str] | None = None) -> str | 
     return known.get(lookup, lookup) if lookup else None
 
 
-def lookup_sql(name: str) -> str:
-    """Return the rule as an SQL expression over a text expression; null where it holds no letter a-z."""
+def lookup_sql(name: str, *, repair: bool = True) -> str:
+    """Return the rule as an SQL expression over a text expression; null where it holds no letter a-z.
+
+    Args:
+        name: The text expression.
+        repair: Whether broken accents are still to be repaired.
+    """
     folded = "strip_accents(repaired)"
     for digraph, letters in _DIGRAPHS.items():
         folded = f"replace({folded}, {quote_literal(digraph)}, {quote_literal(letters)})"
@@ -107,7 +112,7 @@ def lookup_sql(name: str) -> str:
     folded = f"translate({folded}, {quote_literal(letters_from)}, {quote_literal(letters_to)})"
     folded = f"regexp_replace(lower({folded}), '[^a-z,]+', ' ', 'g')"
     folded = f"CASE WHEN regexp_matches(strip_accents(repaired), '[A-Za-z]') THEN {folded} END"
-    return fill(_sql()["lookup"], repaired=repaired_sql(name), folded=folded)
+    return fill(_sql()["lookup"], repaired=repaired_sql(name) if repair else name, folded=folded)
 
 
 def repaired_sql(name: str) -> str:
@@ -189,8 +194,8 @@ def _repaired(text: str) -> str:
 
 
 def _repair_sql() -> str:
-    to_bytes = " || ".join(f"chr({byte})" for byte in _WINDOWS.values())
-    return fill(_sql()["repair"], bytes=f"translate(raw, {quote_literal(''.join(_WINDOWS))}, {to_bytes})")
+    shown, meant = "".join(_WINDOWS), "".join(chr(byte) for byte in _WINDOWS.values())
+    return fill(_sql()["repair"], bytes=f"translate(raw, {quote_literal(shown)}, {quote_literal(meant)})")
 
 
 def _sql() -> dict[str, str]:

@@ -17,9 +17,9 @@ list_transform(
         lambda ordered: list_transform(
             [list_filter(regexp_split_to_array(ordered, '[^a-z]+'), lambda word: word <> '')],
             lambda words: nullif(
-                coalesce(words[1], '') || array_to_string(
+                coalesce(words[1], '') || coalesce(array_to_string(
                     list_filter(words[2:], lambda word: word NOT IN ('jr', 'sr', 'ii', 'iii', 'iv', 'v')), ''
-                ),
+                ), ''),
                 ''
             )
         )[1]
@@ -33,16 +33,18 @@ list_transform(list_transform([CAST({name} AS VARCHAR)], lambda raw: {repair}), 
 -- name: repair
 -- Purpose: undo UTF-8 that was read as Latin-1 or Windows-1252 ("DonÄ?iÄ?"). Bytes are put together again from the
 -- characters and decoded; where that is not valid UTF-8 the text was not broken and stays.
-CASE
-    WHEN regexp_matches({bytes}, '[\x{C2}-\x{F4}][\x{80}-\x{BF}]') AND regexp_full_match({bytes}, '[\x{01}-\x{FF}]*')
-    THEN coalesce(
-        TRY(decode(unhex(array_to_string(
-            list_transform(regexp_extract_all({bytes}, '(?s).'), lambda c: printf('%02x', unicode(c))), ''
-        )))),
-        raw
-    )
-    ELSE raw
-END
+list_transform([{bytes}], lambda bytes:
+    CASE
+        WHEN regexp_matches(bytes, '[\x{C2}-\x{F4}][\x{80}-\x{BF}]') AND regexp_full_match(bytes, '[\x{01}-\x{FF}]*')
+        THEN coalesce(
+            TRY(decode(unhex(array_to_string(
+                list_transform(regexp_extract_all(bytes, '(?s).'), lambda c: printf('%02x', unicode(c))), ''
+            )))),
+            raw
+        )
+        ELSE raw
+    END
+)[1]
 
 -- name: aliases
 -- Purpose: spellings that the rule cannot bring together, each with the official name. Measured on the lines of 2024 to 2026.

@@ -42,10 +42,14 @@ END
 'is not a date; expected YYYY-MM-DD'
 
 -- name: parse_instant
--- Purpose: to UTC. Text with an offset goes by it; a bare one means the zone that was given, if any.
+-- Purpose: to UTC. Text with an offset goes by it; a bare one means the zone that was given, if any. DuckDB 1.4 wants
+-- seconds where there is an offset.
 CASE
     WHEN regexp_matches({value}, ':\d{2}(\.\d+)? ?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$')
-    THEN timezone('UTC', TRY_CAST(upper({value}) AS TIMESTAMPTZ))
+    THEN timezone('UTC', coalesce(
+        TRY_CAST(upper({value}) AS TIMESTAMPTZ),
+        TRY_CAST(regexp_replace(upper({value}), '(:\d{2})( ?(?:Z|UTC|[+-].*))$', '\1:00\2') AS TIMESTAMPTZ)
+    ))
     ELSE timezone('UTC', timezone({zone}, TRY_CAST({value} AS TIMESTAMP)))
 END
 

@@ -242,7 +242,7 @@ class _Rows:
             "names",
             {"aliases": list(self.aliases), "players": list(self.aliases.values())},
             repaired=repaired_sql("spelling"),
-            lookup=lookup_sql("spelling"),
+            lookup=lookup_sql("repaired", repair=False),
         )
         markets = statements("gradeonce.loading", "markets.sql")
         self._run("markets", word=markets["market_word"].replace("{value}", "spelling"), known=markets["markets"])

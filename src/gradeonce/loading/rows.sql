@@ -6,8 +6,11 @@
 CREATE TEMP TABLE {names} AS
 SELECT spelled.spelling, spelled.repaired AS shown, coalesce(known.player, spelled.lookup) AS lookup
 FROM (
-    SELECT spelling, {repaired} AS repaired, {lookup} AS lookup
-    FROM (SELECT DISTINCT t_player_name AS spelling FROM {texts} WHERE t_player_name IS NOT NULL)
+    SELECT spelling, repaired, {lookup} AS lookup
+    FROM (
+        SELECT spelling, {repaired} AS repaired
+        FROM (SELECT DISTINCT t_player_name AS spelling FROM {texts} WHERE t_player_name IS NOT NULL)
+    )
 ) AS spelled
 LEFT JOIN (
     SELECT unnest(CAST($aliases AS VARCHAR[])) AS alias, unnest(CAST($players AS VARCHAR[])) AS player

@@ -5,7 +5,10 @@
 CREATE OR REPLACE TEMP MACRO instant_of(written) AS
     CASE
         WHEN regexp_matches(written, ':\d{2}(\.\d+)? ?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$')
-        THEN TRY_CAST(upper(written) AS TIMESTAMPTZ)
+        THEN coalesce(
+            TRY_CAST(upper(written) AS TIMESTAMPTZ),
+            TRY_CAST(regexp_replace(upper(written), '(:\d{2})( ?(?:Z|UTC|[+-].*))$', '\1:00\2') AS TIMESTAMPTZ)
+        )
         ELSE timezone({timezone}, TRY_CAST(written AS TIMESTAMP))
     END
 
