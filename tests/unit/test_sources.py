@@ -165,6 +165,8 @@ def test_source_says_which_other_files_it_needs(loader: Loader) -> None:
     with pytest.raises(InputError, match="also needs a file of players") as caught:
         loader.read("actuals", source, STACKED, references={"games": games})
     assert caught.value.hint == "Give it with --with players=FILE; columns: id, full_name."
+    with pytest.raises(UsageError, match=r"prizepicks\.board has no use for a file of games"):
+        loader.read("lines", "prizepicks.board", BOARD, references={"games": games})
     with pytest.raises(InputError, match=r"games\.csv: lacks id, full_name, which"):
         loader.read("actuals", source, STACKED, references={"games": games, "players": games})
 

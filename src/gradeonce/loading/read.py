@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,7 +27,7 @@ from gradeonce.loading.mapping import (
 from gradeonce.loading.validate import Contract, Options
 from gradeonce.players import lookup_sql, player_aliases, repaired_sql
 from gradeonce.sources import Variant, find_source
-from gradeonce.statements import quote_identifier, quote_literal, statement, statements
+from gradeonce.statements import quote_literal, statement, statements
 from gradeonce.warehouses.engine import run
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def read_rows(
     add_shorthand(engine, timezone=timezone, league_timezone=league_timezone)
     raws = [read_file(engine, path, f"{prefix}_raw_{number}") for number, path in enumerate(files)]
     others = {
-        slot: read_file(engine, path, f"{prefix}_with_{quote_identifier(slot).strip(chr(34))}")
-        for slot, path in (references or {}).items()
+        slot: read_file(engine, path, f"{prefix}_with_{number}")
+        for number, (slot, path) in enumerate((references or {}).items())
     }
     mapped = [_mapped(engine, raw, kind, source, select, others) for raw in raws]
     title = str(select) if select else source
@@ -170,14 +170,23 @@ def _mapped(
     relations = {slot: f"({other.plain_sql(as_text=select is None)})" for slot, other in references.items()}
     if select is not None:
         sql = read_select(select)
+        _check_no_stray(str(select), references, {slot for slot in references if f"{{{slot}}}" in sql})
         rows = raw.numbered_sql(as_text=False)
         return map_with(engine, raw, sql, title=str(select), relation=relation, references=relations, rows=rows)
+    preset = find_source(source, kind)
+    _check_no_stray(source, references, {slot for variant in preset.variants for slot in variant.references})
     if source == OWN_COLUMNS:
         return map_own_columns(raw)
-    variant = fitting_variant(find_source(source, kind), raw, kind)
+    variant = fitting_variant(preset, raw, kind)
     _check_references(source, variant, references)
     rows = raw.numbered_sql(as_text=True, optional=variant.optional)
     return map_with(engine, raw, variant.sql, title=source, relation=relation, references=relations, rows=rows)
+
+
+def _check_no_stray(title: str, given: Mapping[str, RawFile], used: Collection[str]) -> None:
+    if stray := [slot for slot in given if slot not in used]:
+        joins = f"It joins to: {', '.join(sorted(used))}." if used else "It joins to no other file."
+        raise UsageError(f"{title} has no use for a file of {stray[0]}.", hint=joins)
 
 
 def _check_references(source: str, variant: Variant, given: Mapping[str, RawFile]) -> None:
