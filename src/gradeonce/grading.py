@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,25 @@ _NO_COUNTS = {"predictions": 0, **dict.fromkeys(OUTCOMES, 0)}
 
 
 @dataclass(frozen=True)
+class OutcomeChange:
+    """What a dry run would do to rows that change alike.
+
+    Attributes:
+        before: Their outcome now; None: they would be new.
+        after: Their outcome afterwards; None: they would be gone.
+        reason: Why.
+        rows: How many.
+        examples: One or two of their business keys, as JSON.
+    """
+
+    before: str | None
+    after: str | None
+    reason: str
+    rows: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PartitionRun:
     """What grading one date did.
 
@@ -48,7 +67,7 @@ class PartitionRun:
         notes: What a person should know, one sentence each.
         excluded: Predictions that do not count, by reason.
         error: What went wrong, for status failed.
-        sample_changes: Examples of changes in a dry run: (change, reason, key as JSON).
+        changes: What a dry run would change.
     """
 
     partition: str
@@ -65,7 +84,7 @@ class PartitionRun:
     notes: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
-    sample_changes: tuple[tuple[str, str, str], ...] = ()
+    changes: tuple[OutcomeChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,6 +199,11 @@ class Grader:
         rule_settings = rules.RuleSettings.of(self.settings)
         query = self._query(partitions, rule_settings, run_id)
 
+        changes: dict[str, list[OutcomeChange]] = {}
+
+        def look(stage: Stage, replaced: Sequence[str], compared: Sequence[str]) -> None:
+            changes.update(_changes(stage, replaced, compared))
+
         def judge(stage: Stage) -> dict[str, Judgement]:
             seconds = round(self.clock.monotonic() - started, 6)
             return _judge(stage, partitions, query, waits, seconds)
@@ -197,12 +221,15 @@ class Grader:
             judge=judge,
             reason_sql=rules.reason_sql(),
             guard=guard,
-            dry_run=dry_run,
+            dry_run=look if dry_run else None,
             clock=self.clock,
             on_step=self.on_step,
         )
         duration = self.clock.monotonic() - started
-        return [_run(published[partition], run_id, waits, duration) for partition in partitions]
+        return [
+            replace(_run(published[partition], run_id, waits, duration), changes=tuple(changes.get(partition, ())))
+            for partition in partitions
+        ]
 
     def _query(self, partitions: Sequence[str], rule_settings: rules.RuleSettings, run_id: str) -> Query:
         days = [date.fromisoformat(partition) for partition in partitions]
@@ -263,6 +290,21 @@ def _judge(
         }
         judged[partition] = Judgement(details, hold_back=all_pending)
     return judged
+
+
+def _changes(stage: Stage, replaced: Sequence[str], compared: Sequence[str]) -> dict[str, list[OutcomeChange]]:
+    """Return, per date, what would change, by outcome before and after."""
+    changed = stage.query(statement("gradeonce.rules", "validate.sql", "changes")).rows if compared else []
+    key = "struct_pack(" + ", ".join(f"{name} := {name}" for name in ACCURACY.key) + ")"
+    first = statement("gradeonce.rules", "validate.sql", "first_changes", key=key)
+    fresh = [date.fromisoformat(partition) for partition in replaced if partition not in set(compared)]
+    if fresh:
+        changed += stage.query(first, {"dates": fresh}).rows
+    found: dict[str, list[OutcomeChange]] = {}
+    for partition, before, after, reason, rows, *keys in changed:
+        change = OutcomeChange(before, after, reason, rows, tuple(dict.fromkeys(keys)))
+        found.setdefault(partition, []).append(change)
+    return found
 
 
 def _excluded(stage: Stage, query: Query, counted: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
@@ -348,7 +390,6 @@ def _run(published: Published, run_id: str, waits: Mapping[str, float], duration
         duration_seconds=round(duration, 6),
         notes=tuple(_notes(details)),
         excluded=details.get("excluded", {}),
-        sample_changes=published.sample_changes,
     )
 
 

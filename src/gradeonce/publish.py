@@ -80,7 +80,6 @@ class Published:
         revised: How the rows differ from those that stood before; all zero for a first publish.
         details: The caller's own details.
         entry_hash: Hash of the ledger entry; empty if none was written.
-        sample_changes: A dry run's examples: (added, removed or changed; why; key as JSON).
     """
 
     partition: str
@@ -92,7 +91,6 @@ class Published:
     revised: Revised
     details: Mapping[str, Any]
     entry_hash: str = ""
-    sample_changes: tuple[tuple[str, str, str], ...] = ()
 
 
 def ignore_steps(_: str) -> None:
@@ -113,7 +111,7 @@ def publish(
     judge: Callable[[Stage], Mapping[str, Judgement]] | None = None,
     reason_sql: str = "'content changed'",
     guard: Callable[[], None] | None = None,
-    dry_run: bool = False,
+    dry_run: Callable[[Stage, Sequence[str], Sequence[str]], None] | None = None,
     clock: Clock | None = None,
     on_step: OnStep = ignore_steps,
     seed: int | None = None,
@@ -135,7 +133,9 @@ def publish(
         judge: Looks at the staged rows and returns details for the ledger, or holds a partition back.
         reason_sql: SQL over the relations `old` and `new` that says why a row changed.
         guard: Called just before the commit; raises if the caller's leases are lost.
-        dry_run: Stage, validate and compare, then stop: the result says what a publish would have done.
+        dry_run: Stage, validate and compare, then stop: the result says what a publish would have done. Called with
+            the stage, the partitions to be replaced, and those of them that hold rows now, whose differences are in
+            the relation `revisions`.
         clock: Time for back-off; None takes the machine's.
         on_step: Called as each step is reached.
         seed: Seeds the jitter of the back-off.
@@ -194,7 +194,7 @@ class _Work:
     run_id: str
     holder: str
     kind: str
-    dry_run: bool
+    dry_run: Callable[[Stage, Sequence[str], Sequence[str]], None] | None
 
     def finish(
         self,
@@ -214,17 +214,13 @@ class _Work:
         for partition, base in self.bases.items():
             if not (judgements[partition].hold_back and base.rows == 0):
                 moves[partition] = self._move(base, facts.get(partition))
-        compared = [p for p, move in moves.items() if move.change is Change.REPLACE and self.bases[p].rows]
+        replaced = [p for p, move in moves.items() if move.change is Change.REPLACE]
+        compared = [p for p in replaced if self.bases[p].rows]
         revised = stage.compare(compared, reason_sql=reason_sql) if compared and self.table.key else {}
         on_step("publish.compared")
-        if self.dry_run:
-            samples = stage.sample_changes() if revised else {}
-            return {
-                partition: self._published(
-                    partition, moves.get(partition), judgements[partition], revised.get(partition), samples=samples
-                )
-                for partition in self.bases
-            }
+        if self.dry_run is not None:
+            self.dry_run(stage, replaced, compared)
+            return {p: self._published(p, moves.get(p), judgements[p], revised.get(p), {}) for p in self.bases}
         drafts = [self._draft(move, judgements[p].details, revised.get(p)) for p, move in moves.items()]
         if guard is not None:
             guard()
@@ -232,7 +228,7 @@ class _Work:
         hashes = {entry.draft.partition: entry.entry_hash for entry in entries}
         return {
             partition: self._published(
-                partition, moves.get(partition), judgements[partition], revised.get(partition), hashes=hashes
+                partition, moves.get(partition), judgements[partition], revised.get(partition), hashes
             )
             for partition in self.bases
         }
@@ -271,9 +267,7 @@ class _Work:
         move: Move | None,
         judgement: Judgement,
         revised: Revised | None,
-        *,
-        hashes: Mapping[str, str] | None = None,
-        samples: Mapping[str, tuple[tuple[str, str, str], ...]] | None = None,
+        hashes: Mapping[str, str],
     ) -> Published:
         base = self.bases[partition]
         return Published(
@@ -285,8 +279,7 @@ class _Work:
             content_hash=move.content_hash if move else base.content_hash,
             revised=revised or Revised(0, 0, 0),
             details=judgement.details,
-            entry_hash=(hashes or {}).get(partition, ""),
-            sample_changes=(samples or {}).get(partition, ()),
+            entry_hash=hashes.get(partition, ""),
         )
 
 

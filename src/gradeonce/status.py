@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from gradeonce.model import Fence
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.warehouses.base import Warehouse
 
@@ -72,7 +73,7 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
         if (not prediction_rows and not graded_rows) or (first and day < first) or (last and day > last):
             continue
         run = runs.get(partition)
-        moved = _moved_since(run, fences, day) if run else []
+        moved = _moved_since(warehouse, run, fences, partition) if run else []
         state, reasons = _state(run, graded_rows, moved)
         statuses.append(
             DateStatus(
@@ -88,15 +89,22 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
     return statuses
 
 
-def _moved_since(run: dict[str, Any], fences: dict[str, dict[str, Any]], day: date) -> list[str]:
-    words = {PREDICTIONS.name: "predictions", ACTUALS.name: "box scores", INJURIES.name: "injury reports"}
-    moved = []
-    for table, word in words.items():
-        offsets = (0,) if table != ACTUALS.name else (-1, 0, 1)
-        near = [fences[table].get((day + timedelta(days=offset)).isoformat()) for offset in offsets]
-        if any(fence is not None and fence.published_at > run["graded_at"] for fence in near):
-            moved.append(f"{word} were loaded since")
-    return moved
+def _moved_since(
+    warehouse: Warehouse, run: dict[str, Any], fences: dict[str, dict[str, Fence]], partition: str
+) -> list[str]:
+    """Return which inputs of a date were loaded after its last run."""
+    # A date's box scores are its own, and those of its games that were played on another date.
+    played = {partition, *warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, [partition])}
+    inputs = (
+        (PREDICTIONS.name, {partition}, "predictions"),
+        (ACTUALS.name, played, "box scores"),
+        (INJURIES.name, {partition}, "injury reports"),
+    )
+    return [
+        f"{word} were loaded since"
+        for table, partitions, word in inputs
+        if any(fence.published_at > run["graded_at"] for p, fence in fences[table].items() if p in partitions)
+    ]
 
 
 def _state(run: dict[str, Any] | None, graded_rows: int, moved: Sequence[str]) -> tuple[DateState, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from gradeonce.cli.output import SCHEMA_VERSION, emit_json, figure, number, say
 
 if TYPE_CHECKING:
     from gradeonce.backfill import GradeReport, Progress
-    from gradeonce.grading import PartitionRun
+    from gradeonce.grading import OutcomeChange, PartitionRun
 
 PROGRESS_AFTER_SECONDS = 2.0
 
@@ -96,7 +97,17 @@ def _run_document(run: PartitionRun) -> dict[str, Any]:
         "excluded": dict(run.excluded),
         "notes": list(run.notes),
         "error": run.error or None,
-        **({"changes": [list(change) for change in run.sample_changes]} if run.sample_changes else {}),
+        **({"changes": [_change_document(change) for change in run.changes]} if run.changes else {}),
+    }
+
+
+def _change_document(change: OutcomeChange) -> dict[str, Any]:
+    return {
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+        "rows": change.rows,
+        "examples": [json.loads(example) for example in change.examples],
     }
 
 
@@ -110,8 +121,8 @@ def print_report(report: GradeReport, *, dry_run: bool) -> None:
             click.echo(f"            {note}")
         if len(run.notes) > 5:
             click.echo(f"            ... and {len(run.notes) - 5} more; --json shows all")
-        for change, reason, key in run.sample_changes:
-            click.echo(f"            {change}: {key} ({reason})")
+        for change in run.changes:
+            click.echo(f"            {_change_line(change)}")
     if len(report.runs) > 1:
         if quiet:
             click.echo(f"{len(quiet)} date(s) without predictions: nothing to grade")
@@ -134,6 +145,11 @@ def _line(run: PartitionRun, *, dry_run: bool) -> str:
         status = {"published": "would be published", "unchanged": "would stay unchanged"}.get(run.status, status)
     revised = f", {number(run.revised)} revised" if run.revised else ""
     return f"{run.partition}  {status}{revised}  {counts_text(run.counts)}{_errors(run.mae, run.bias)}"
+
+
+def _change_line(change: OutcomeChange) -> str:
+    step = f"{change.before or 'new'} -> {change.after or 'gone'}"
+    return f"{number(change.rows):>6}  {step} ({change.reason.replace('_', ' ')}), e.g. {change.examples[0]}"
 
 
 def counts_text(counts: Any) -> str:

@@ -58,6 +58,8 @@ def report(
 
     if last is not None and (start is not None or end is not None):
         raise UsageError("--last and --from/--to exclude each other.")
+    if as_csv and (as_json or calibration or compare):
+        raise UsageError("--csv is for the plain report; --calibration and --compare have --json.")
     if calibration and compare:
         raise UsageError("--calibration and --compare exclude each other.")
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PIPED_WIDTH

@@ -77,3 +77,19 @@ LEFT JOIN LATERAL (
     WHERE jaro_winkler_similarity(a.player_lookup, m.player_lookup) >= 0.8
 ) c ON true
 GROUP BY ALL ORDER BY 1, m.predictions DESC, m.player_lookup
+
+-- name: changes
+-- What a dry run would change, by outcome before and after, with examples. Without a before: the row is new.
+SELECT partition, before, after, reason, count(*) AS rows, min(key_json) AS first_key, max(key_json) AS last_key
+FROM (
+    SELECT partition, old_json ->> '$.outcome' AS before, new_json ->> '$.outcome' AS after, reason, key_json
+    FROM revisions
+)
+GROUP BY partition, before, after, reason ORDER BY partition, rows DESC, before, after
+
+-- name: first_changes
+-- The same for dates that have no grades yet.
+SELECT CAST(game_date AS VARCHAR) AS partition, NULL AS before, outcome AS after, 'first grading' AS reason,
+    count(*) AS rows, min(key_json) AS first_key, max(key_json) AS last_key
+FROM (SELECT *, CAST(to_json({key}) AS VARCHAR) AS key_json FROM staged WHERE game_date = ANY($dates))
+GROUP BY game_date, outcome ORDER BY 1, rows DESC

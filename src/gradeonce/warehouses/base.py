@@ -87,16 +87,12 @@ class Stage(Protocol):
         ...
 
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
-        """Hold staged rows against what stands, key by key, and write the revisions that follow.
+        """Hold staged rows against what stands, key by key, and write the revisions that follow (`revisions`).
 
         Args:
             partitions: Partitions that have a base and differ from it.
             reason_sql: SQL expression over the relations `old` and `new` that says why a row changed.
         """
-        ...
-
-    def sample_changes(self, limit: int = 5) -> dict[str, tuple[tuple[str, str, str], ...]]:
-        """Return, after `compare`, examples per partition: (change, reason, key as JSON)."""
         ...
 
     def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:

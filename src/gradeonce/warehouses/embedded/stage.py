@@ -97,27 +97,13 @@ class EmbeddedStage:
         )
         now = self._clock.now().replace(tzinfo=None)
         copy_to_parquet(self._engine, select, self._revisions, {"run_id": self._run_id, "revised_at": now})
-        counted = fetch(
-            self._engine,
-            "SELECT partition, count(*) FILTER (change = 'added'), "
-            "count(*) FILTER (change = 'removed'), count(*) FILTER (change = 'changed') "
-            f"FROM read_parquet({quote_literal(str(self._revisions))}) GROUP BY 1",
+        written = f"SELECT * FROM read_parquet({quote_literal(str(self._revisions))})"
+        run(self._engine, f"CREATE OR REPLACE TEMP VIEW revisions AS {written}")
+        counted = self.query(
+            "SELECT partition, count(*) FILTER (WHERE change = 'added'), count(*) FILTER (WHERE change = 'removed'), "
+            "count(*) FILTER (WHERE change = 'changed') FROM revisions GROUP BY partition"
         )
         return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
-
-    def sample_changes(self, limit: int = 5) -> dict[str, tuple[tuple[str, str, str], ...]]:
-        """See `Stage.sample_changes`."""
-        samples: dict[str, tuple[tuple[str, str, str], ...]] = {}
-        rows = fetch(
-            self._engine,
-            "SELECT partition, change, reason, key_json FROM (SELECT *, row_number() OVER "
-            "(PARTITION BY partition, change ORDER BY key_json) AS place "
-            f"FROM read_parquet({quote_literal(str(self._revisions))})) WHERE place <= $limit ORDER BY ALL",
-            {"limit": limit},
-        ).rows
-        for partition, change, reason, key in rows:
-            samples[partition] = (*samples.get(partition, ()), (change, reason, key))
-        return samples
 
     def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
         """See `Stage.commit`."""
@@ -147,8 +133,7 @@ class EmbeddedStage:
                 seal_file(self._engine, self._folder, self._table, path, f"{self._run_id}.parquet", rows, on_step)
             )
         if self._compared and self._revisions.exists():
-            counted = f"SELECT partition, count(*) FROM read_parquet({quote_literal(str(self._revisions))}) GROUP BY 1"
-            rows = dict(fetch(self._engine, counted).rows)
+            rows = dict(self.query("SELECT partition, count(*) FROM revisions GROUP BY partition").rows)
             if rows:
                 name = f"{self._run_id}.parquet"
                 files.append(seal_file(self._engine, self._folder, REVISIONS, self._revisions, name, rows, on_step))
