@@ -9,7 +9,8 @@ import polars as pl
 from acceptance.command import Command
 
 KEY = ["system", "player", "game_id", "market", "line"]
-TEXTS = ["date", "outcome", "void_reason", "ungradable_reason", "recommendation", "book"]
+TEXTS = ["date", "outcome", "void_reason", "ungradable_reason", "recommendation", "book", "injury_status"]
+FLAGS = ["is_final_line", "injury_flag"]
 NUMBERS = ["predicted", "actual", "minutes", "signed_error", "absolute_error", "over", "under"]
 SHOWN = 12
 TOLERANCE = 1e-9
@@ -19,7 +20,8 @@ SELECT
     system_id AS system, player_lookup AS player, game_id, market, line_value AS line,
     CAST(game_date AS VARCHAR) AS date, outcome, void_reason, ungradable_reason, recommendation, bookmaker AS book,
     predicted_value AS predicted, actual_value AS actual, minutes_played AS minutes, signed_error, absolute_error,
-    over_price AS over, under_price AS under, is_final_line
+    over_price AS over, under_price AS under, is_final_line, pre_game_injury_flag AS injury_flag,
+    pre_game_injury_status AS injury_status
 FROM prediction_accuracy
 WHERE game_date BETWEEN '{start}' AND '{end}'
 """
@@ -29,35 +31,36 @@ def graded_rows(gradeonce: Command, start: str, end: str) -> pl.DataFrame:
     """Return the grades that stand between two dates."""
     text = gradeonce("sql", _GRADES.format(start=start, end=end), "--csv").out
     rows = pl.read_csv(io.StringIO(text), infer_schema=False)
-    return rows.with_columns(pl.col(*NUMBERS, "line").cast(pl.Float64), is_final_line=pl.col("is_final_line") == "True")
+    return rows.with_columns(pl.col(*NUMBERS, "line").cast(pl.Float64), pl.col(FLAGS) == "True")
 
 
 def differences(ours: pl.DataFrame, expected: pl.DataFrame) -> str:
     """Return a text on the rows that differ, empty when none does."""
-    columns = [*TEXTS, *NUMBERS, "is_final_line"]
+    columns = [*TEXTS, *NUMBERS, *FLAGS]
     wanted = expected.select(*KEY, *columns, there=pl.lit(True))
     found = ours.select(*KEY, *columns, there=pl.lit(True))
     pairs = found.join(wanted, on=KEY, how="full", coalesce=True, nulls_equal=True, suffix="_expected")
-    unequal = {
-        name: ~pl.col(name).eq_missing(pl.col(f"{name}_expected")) for name in [*TEXTS, "is_final_line", "there"]
-    }
-    for name in NUMBERS:
-        a, b = pl.col(name), pl.col(f"{name}_expected")
-        unequal[name] = (a.is_null() != b.is_null()) | ((a - b).abs() > TOLERANCE).fill_null(False)
-    wrong = pairs.filter(pl.any_horizontal(unequal.values()))
+    unequal = {name: _unequal(name) for name in [*columns, "there"]}
+    wrong = pairs.with_columns(wrong=pl.concat_list(pl.when(c).then(pl.lit(n)) for n, c in unequal.items()))
+    wrong = wrong.with_columns(pl.col("wrong").list.drop_nulls()).filter(pl.col("wrong").list.len() > 0)
     if not wrong.height:
         return ""
-    counts = {name: pairs.filter(condition).height for name, condition in unequal.items()}
-    lines = [f"{wrong.height} of {pairs.height} rows differ; by column: { ({n: c for n, c in counts.items() if c}) }"]
+    counts = dict(wrong["wrong"].explode().value_counts().iter_rows())
+    lines = [f"{wrong.height} of {pairs.height} rows differ; by column: {counts}"]
     for row in wrong.head(SHOWN).iter_rows(named=True):
         lines.append(" / ".join(f"{row[name]}" for name in KEY))
-        if row["there"] is None or row["there_expected"] is None:
+        if "there" in row["wrong"]:
             lines.append(f"    only {'expected' if row['there'] is None else 'in the book'}")
             continue
-        for name in columns:
-            if row[name] != row[f"{name}_expected"]:
-                lines.append(f"    {name}: book {row[name]!r}, expected {row[f'{name}_expected']!r}")
+        lines += [f"    {name}: book {row[name]!r}, expected {row[f'{name}_expected']!r}" for name in row["wrong"]]
     return "\n".join(lines)
+
+
+def _unequal(name: str) -> pl.Expr:
+    found, wanted = pl.col(name), pl.col(f"{name}_expected")
+    if name not in NUMBERS:
+        return found.ne_missing(wanted)
+    return (found.is_null() != wanted.is_null()) | ((found - wanted).abs() > TOLERANCE).fill_null(False)
 
 
 def expected_figures(expected: pl.DataFrame) -> dict[str, dict[str, float | int | None]]:

@@ -125,7 +125,21 @@ def _as_sheet(picked: pl.DataFrame) -> pl.DataFrame:
 
 
 def _load_injuries(gradeonce: Command, data: Path) -> None:
-    raise NotImplementedError
+    gradeonce("load", "lines", data / "lines_prizepicks_2025_26.csv.gz", "--source", "prizepicks.board")
+    gradeonce("load", "injuries", data / "injury_reports_2026.csv.gz", "--source", "nba.injury_report")
+    sheet = gradeonce.folder / "average_of_january.jsonl"
+    _as_sheet(_average_of_january(data)).write_ndjson(sheet)
+    gradeonce("load", "predictions", sheet, "--line-from", "lines", "--book", "prizepicks", "--derive-recommendation")
+
+
+def _expect_injuries(data: Path) -> pl.DataFrame:
+    board = offers.offered(offers.prizepicks(data), "prizepicks")
+    return grades(with_offers(_average_of_january(data), board), boxes.official(data), boxes.injury_reports(data))
+
+
+def _average_of_january(data: Path) -> pl.DataFrame:
+    lines = offers.prizepicks(data).filter(pl.col("date").is_between(pl.lit("2026-01-25"), pl.lit("2026-01-27")))
+    return picks.trailing_average(lines, boxes.official(data), system="average_of_january")
 
 
 SLATES = {
@@ -133,4 +147,5 @@ SLATES = {
     "spring_2024": Slate("2024-03-04", "2024-03-31", _load_spring_2024, _expect_spring_2024),
     "pra": Slate("2024-10-24", "2025-01-26", _load_pra, _expect_pra),
     "voids": Slate("2025-10-21", "2025-11-24", _load_voids, _expect_voids, shares_official=False),
+    "injuries": Slate("2026-01-25", "2026-01-27", _load_injuries, _expect_injuries),
 }

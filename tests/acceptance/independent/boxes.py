@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -51,6 +52,7 @@ def as_nba(folder: Path, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
     return rows.with_columns(pl.col(columns).replace(known))
 
 
+@cache
 def official(folder: Path) -> BoxScores:
     """Read the official box scores, which list only players who played."""
     rows = with_player(read(folder, "boxscores_official"), "PLAYER_NAME").with_columns(
@@ -63,6 +65,7 @@ def official(folder: Path) -> BoxScores:
     return _boxes(rows, "GAME_ID")
 
 
+@cache
 def with_dnp(folder: Path) -> BoxScores:
     """Read the box scores that also list who sat on the bench; every row stands there twice."""
     dates = read(folder, "boxscores_official").select("GAME_ID", "GAME_DATE").unique()
@@ -99,6 +102,20 @@ def with_dnp(folder: Path) -> BoxScores:
         )
     )
     return _boxes(rows, "game_id")
+
+
+def injury_reports(folder: Path) -> pl.DataFrame:
+    """Read what was last reported of each player on each day (Eastern): player, date, status."""
+    updated = pl.col("report_updated_utc").str.strip_suffix(" UTC").str.to_datetime(time_zone="UTC")
+    rows = read(folder, "injury_reports_2026").with_columns(
+        # Their parser glued suffixes to names.
+        name=pl.col("player").str.replace(r"([a-z])(Jr\.?|Sr\.?|II|III|IV)$", "$1 $2"),
+        updated=updated,
+        date=updated.dt.convert_time_zone("America/New_York").dt.strftime("%Y-%m-%d"),
+        status=pl.col("status").str.to_uppercase(),
+    )
+    last = with_player(rows.drop("player"), "name").sort("updated").unique(["player", "date"], keep="last")
+    return last.select("player", "date", "status")
 
 
 def _boxes(rows: pl.DataFrame, nba_id: str) -> BoxScores:

@@ -12,6 +12,7 @@ from acceptance.independent.boxes import BoxScores
 
 PICK = ["system", "player", "date", "game_id", "market"]
 MOVED_DAYS = 1
+REPORTED = ["OUT", "DOUBTFUL", "QUESTIONABLE", "PROBABLE"]
 
 
 def with_offers(picks: pl.DataFrame, offers: pl.DataFrame) -> pl.DataFrame:
@@ -62,6 +63,13 @@ def grades(picks: pl.DataFrame, boxes: BoxScores, reports: pl.DataFrame | None =
         .with_columns(outcome=outcome)
         .with_columns(void_reason=void_reason, ungradable_reason=ungradable_reason)
         .with_columns(actual=pl.when(played).then(pl.col("actual")), minutes=pl.when(played).then(pl.col("minutes")))
+        .with_columns(
+            injury_status=pl.when(pl.col("cause").is_in(["bench", "reported"])).then(pl.col("status")),
+            injury_flag=pl.when(pl.col("cause") == "bench")
+            .then(pl.col("status").is_in(REPORTED))
+            .otherwise(pl.col("cause") == "reported")
+            .fill_null(False),
+        )
         .with_columns(signed_error=error, absolute_error=error.abs())
     )
 
