@@ -39,6 +39,9 @@ def raise_if_bad(read: ReadRows, on_bad_rows: str) -> None:
 
 
 def _hint(read: ReadRows) -> str:
-    if any("has no UTC offset" in sample.reason for sample in read.samples):
-        return "Pass --timezone America/New_York if the instants are Eastern time, or the zone that they are in."
-    return "Fix the file, or load the good rows and keep the bad ones aside: --on-bad-rows quarantine."
+    bare = ["has no UTC offset" in sample.reason for sample in read.samples]
+    zone = "Pass --timezone America/New_York if the instants are Eastern time, or the zone that they are in."
+    fix = "Fix the file, or load the good rows and keep the bad ones aside: --on-bad-rows quarantine."
+    if all(bare):
+        return zone
+    return f"{fix} {zone}" if any(bare) else fix
