@@ -1,0 +1,152 @@
+"""What the racing processes do. Each job takes an open book and plain values, and returns plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import gradeonce
+from builders import SHELVES, land_actuals, shelf_query
+from gradeonce.book import Book
+from gradeonce.leases import acquire
+from gradeonce.publish import publish
+from gradeonce.schema import ACCURACY
+
+
+class Flag(Protocol):
+    """Tells a job that goes on and on to end."""
+
+    def is_set(self) -> bool: ...
+
+
+def publish_shelf(
+    book: Book, on_step: Callable[[str], None], *, day: str, marker: int, run_id: str, stamp: str = ""
+) -> dict[str, Any]:
+    """Publish a day of SHELVES, under a lease unless the book's leases are off."""
+    leased = book.settings.store != "off"
+    with ExitStack() as stack:
+        tokens, guard = None, None
+        if leased:
+            floor = book.warehouse.fences(SHELVES, [day])[day].token
+            lease = stack.enter_context(
+                acquire(
+                    book.leases,
+                    f"shelves/{day}",
+                    ttl_seconds=book.settings.ttl_seconds,
+                    wait_seconds=book.settings.wait_seconds,
+                    floor=floor,
+                )
+            )
+            tokens, guard = {day: lease.token}, lease.check
+        published = publish(
+            book.warehouse,
+            SHELVES,
+            shelf_query([day], marker, by=stamp or run_id),
+            [day],
+            run_id=run_id,
+            tokens=tokens,
+            guard=guard,
+            on_step=on_step,
+        )[day]
+    return {"status": published.status.value, "seq": published.seq, "run_id": run_id}
+
+
+def grade(book: Book, on_step: Callable[[str], None], *, day: str) -> dict[str, Any]:
+    """Grade one date."""
+    report = book.grade(day)
+    if report.worst_error is not None:
+        raise report.worst_error
+    run = report.runs[0]
+    return {"status": run.status, "run_id": run.run_id, "token": run.token}
+
+
+def grade_over_and_over(book: Book, on_step: Callable[[str], None], *, day: str | None, stop: Flag) -> dict[str, Any]:
+    """Grade one date (None: all dates in one backfill) until told to stop, and once more after that."""
+    done, ended = 0, False
+    while not ended:
+        ended = stop.is_set()
+        report = book.grade(day) if day else book.grade(all_dates=True)
+        if report.worst_error is not None:
+            raise report.worst_error
+        done += 1
+    return {"gradings": done}
+
+
+def correct_over_and_over(
+    book: Book, on_step: Callable[[str], None], *, days: int, players: int, versions: list[int], stop: Flag
+) -> dict[str, Any]:
+    """Land one correction of every box score after another, each when its predecessor has been graded."""
+    for points in versions:
+        land_actuals(book, days, players, points=points, version=points)
+        while book.sql("SELECT max(actual_value) FROM prediction_accuracy").rows[0][0] != points:
+            pass
+    return {"landed": len(versions)}
+
+
+def look_over_and_over(book: Book, on_step: Callable[[str], None], *, rows: int, stop: Flag) -> dict[str, Any]:
+    """Read all the time, and say whenever a partition is not one version, whole."""
+    wrong: set[str] = set()
+    seen: set[tuple[str, int]] = set()
+    looks, ended = 0, False
+    while not ended:
+        ended = stop.is_set()
+        for partition, fence_rows, count, versions, points, strangers in book.sql(_LOOK).rows:
+            seen.add((partition, int(points or 0)))
+            if (count, versions) != (rows, 1):
+                wrong.add(f"{partition} showed {count} rows of {versions} versions, not {rows} of 1")
+            if fence_rows != count or strangers:
+                wrong.add(f"{partition} showed rows of another instant than its fence")
+        looks += 1
+    return {"looks": looks, "wrong": sorted(wrong), "versions": len({points for _, points in seen})}
+
+
+# Every correction changes every row, so all rows of a version carry the run that the fence names.
+_LOOK = f"""
+SELECT f.partition, f.rows, count(a.game_date), count(DISTINCT a.actual_value), max(a.actual_value),
+    count(*) FILTER (a.run_id <> f.version)
+FROM publish_fences f LEFT JOIN {ACCURACY.name} a ON CAST(a.game_date AS VARCHAR) = f.partition
+WHERE f.table_name = '{ACCURACY.name}' GROUP BY ALL
+"""
+
+
+def land(
+    book: Book,
+    on_step: Callable[[str], None],
+    *,
+    days: int,
+    players: int,
+    first_player: int,
+    load_id: str,
+    content_id: str,
+) -> dict[str, Any]:
+    """Land box scores of some players."""
+    landed = land_actuals(
+        book,
+        days,
+        players,
+        points=11,
+        first_player=first_player,
+        load_id=load_id,
+        content_id=content_id,
+        on_step=on_step,
+    )
+    return {"rows": landed.rows, "known": landed.known, "already": landed.already, "load_id": landed.load_id}
+
+
+def make_book(book: Book, on_step: Callable[[str], None], *, folder: str) -> dict[str, Any]:
+    """Make a book, or find it made."""
+    return {"made": gradeonce.create(folder)}
+
+
+JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "publish_shelf": publish_shelf,
+    "grade": grade,
+    "grade_over_and_over": grade_over_and_over,
+    "correct_over_and_over": correct_over_and_over,
+    "look_over_and_over": look_over_and_over,
+    "land": land,
+    "make_book": make_book,
+}
+ENDLESS = ("grade_over_and_over", "correct_over_and_over", "look_over_and_over")
+"""Jobs that are given the flag to stop."""
