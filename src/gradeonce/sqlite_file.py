@@ -62,7 +62,7 @@ class SqliteFile:
         Raises:
             TransientWarehouseError: If other writers do not let go in time, or the disk is full; nothing was written.
         """
-        with _queue(self.path):
+        with write_turn(self.path):
             try:
                 self.connection.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
@@ -95,8 +95,12 @@ class SqliteFile:
 
 
 @contextmanager
-def _queue(path: Path) -> Iterator[None]:
-    """Wait in turn for the right to write. The lock belongs to the open file, so it ends with the process."""
+def write_turn(path: Path) -> Iterator[None]:
+    """Wait in turn for the right to write the file. The lock belongs to the open file, so it ends with the process.
+
+    Raises:
+        TransientWarehouseError: If the writer before does not let go in time.
+    """
     try:
         descriptor = os.open(path.with_name(path.name + ".queue"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:

@@ -18,9 +18,10 @@ from gradeonce.clock import Clock
 from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Column, ColumnType, Table
-from gradeonce.sqlite_file import SqliteFile
+from gradeonce.sqlite_file import SqliteFile, write_turn
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import OnStep
+from gradeonce.warehouses.embedded.files import sync_folder
 
 SCHEMA_VERSION = 1
 CATALOG_FILE = "catalog.sqlite"
@@ -85,19 +86,31 @@ class Catalog:
 
     @staticmethod
     def create(folder: Path) -> bool:
-        """Create the catalog if the folder has none. Return whether it was created now."""
+        """Create the catalog if the folder has none. Return whether it was created now.
+
+        It is made under another name and then renamed: a catalog that is there is whole, whoever dies on the way. Of
+        several processes one makes it; SQLite itself would refuse the others instead of letting them wait, because
+        the switch to a write-ahead log needs the file for itself.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        file = SqliteFile(folder / CATALOG_FILE, durable=True)
-        try:
-            with file.write() as connection:
-                if connection.execute("PRAGMA user_version").fetchone()[0]:
-                    return False
-                for part in _sql("create").split(";\n"):
-                    connection.execute(part)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                return True
-        finally:
-            file.close()
+        path = folder / CATALOG_FILE
+        with write_turn(path):
+            if path.exists():
+                return False
+            draft = folder / f"{CATALOG_FILE}.new"
+            _remove_leftovers(draft)
+            file = SqliteFile(draft, durable=True)
+            try:
+                with file.write() as connection:
+                    for part in _sql("create").split(";\n"):
+                        connection.execute(part)
+                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            finally:
+                file.close()
+            draft.rename(path)
+            sync_folder(folder)
+            _remove_leftovers(draft)
+            return True
 
     def close(self) -> None:
         """Close the connection."""
@@ -254,6 +267,11 @@ class Catalog:
                 columns = tuple(column[0] for column in cursor.description)
                 state[name] = (columns, json.dumps(cursor.fetchall()))
         return state
+
+
+def _remove_leftovers(draft: Path) -> None:
+    for path in draft.parent.glob(f"{draft.name}*"):
+        path.unlink(missing_ok=True)
 
 
 def _has_leases(connection: sqlite3.Connection) -> bool:

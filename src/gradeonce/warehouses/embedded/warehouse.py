@@ -73,7 +73,9 @@ class EmbeddedWarehouse:
         folder.mkdir(parents=True, exist_ok=True)
         if not allow_network_filesystem:
             require_local_disk(folder)
-        if not (folder / CATALOG_FILE).exists() and any(folder.iterdir()):
+        # Looked at in this order: once the catalog is there, whoever made it may put more beside it.
+        strangers = any(not path.name.startswith(CATALOG_FILE) for path in folder.iterdir())
+        if strangers and not (folder / CATALOG_FILE).exists():
             raise RefusedForSafety(
                 f"{folder} is not empty and holds no book.", hint="Name another folder with --book, or empty this one."
             )
