@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.chain import add_hashes
+from gradeonce.errors import PublishConflict
 from gradeonce.model import Change, EntryDraft, Move
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
@@ -78,7 +79,13 @@ def land(
                 "files": {file.path: file.sha256 for file in files},
             },
         )
-        catalog.commit(moves, files, [draft], version=entry.run_id, on_step=on_step, content_id=content_id)
+        try:
+            catalog.commit(moves, files, [draft], version=entry.run_id, on_step=on_step, content_id=content_id)
+        except PublishConflict:
+            # Refused for certain, so nobody points at these files. After any other error they wait for collection.
+            for file in files:
+                (folder / file.path).unlink(missing_ok=True)
+            raise
     finally:
         for path in staged:
             path.unlink(missing_ok=True)
