@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from gradeonce.errors import GradeonceError
+from gradeonce.errors import GradeonceError, LeaseHeld
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.schema import OUTCOMES, PREDICTIONS
 
@@ -121,6 +121,9 @@ def _grade_chunk(
     except GradeonceError as error:
         if len(days) > 1:
             _log.info("chunk_failed dates=%d error=%s going_on=date_by_date", len(days), error.message)
+            if isinstance(error, LeaseHeld):
+                # The whole chunk has waited already; now only the date that is held goes without.
+                wait_seconds = 0.0
             return [
                 run
                 for day in days

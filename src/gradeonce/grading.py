@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, timedelta
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from gradeonce import rules
 from gradeonce.clock import Clock
-from gradeonce.errors import InputError, LeaseHeld, WarehouseError
-from gradeonce.leases import Lease, LeaseEvent, LeaseStore, acquire_all, new_holder
-from gradeonce.model import Query
+from gradeonce.errors import LeaseHeld, WarehouseError
+from gradeonce.leases import Lease, LeaseEvent, LeaseStore, Observer, acquire_all, new_holder
+from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Judgement, Published, PublishStatus, ignore_steps, publish
-from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, OUTCOMES, PREDICTIONS
-from gradeonce.statements import fill, statement
+from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
+from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
 from gradeonce.warehouses.base import OnStep, Stage, Warehouse
 
 if TYPE_CHECKING:
@@ -26,26 +26,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _TABLES = {"predictions": PREDICTIONS.name, "actuals": ACTUALS.name, "injuries": INJURIES.name}
-_NO_COUNTS = {"predictions": 0, **dict.fromkeys(OUTCOMES, 0)}
-
-
-@dataclass(frozen=True)
-class OutcomeChange:
-    """What a dry run would do to rows that change alike.
-
-    Attributes:
-        before: Their outcome now; None: they would be new.
-        after: Their outcome afterwards; None: they would be gone.
-        reason: Why.
-        rows: How many.
-        examples: One or two of their business keys, as JSON.
-    """
-
-    before: str | None
-    after: str | None
-    reason: str
-    rows: int
-    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,7 +54,7 @@ class PartitionRun:
     status: str
     run_id: str = ""
     token: int = 0
-    counts: Mapping[str, int] = field(default_factory=lambda: dict(_NO_COUNTS))
+    counts: Mapping[str, int] = field(default_factory=lambda: dict(NO_COUNTS))
     revised: int = 0
     mae: float | None = None
     bias: float | None = None
@@ -142,8 +122,6 @@ class Grader:
 
     def record_failure(self, day: date, error: str) -> None:
         """Leave a trace of a run that failed in the ledger."""
-        from gradeonce.model import EntryDraft
-
         self.warehouse.append_entries(
             [
                 EntryDraft(
@@ -159,7 +137,7 @@ class Grader:
         )
 
     def _acquire(
-        self, stack: ExitStack, partitions: Sequence[str], wait: float, observe: Any
+        self, stack: ExitStack, partitions: Sequence[str], wait: float, observe: Observer
     ) -> dict[str, Lease] | None:
         if self.leases is None:
             return None
@@ -190,23 +168,23 @@ class Grader:
         partitions: Sequence[str],
         *,
         tokens: Mapping[str, int] | None,
-        guard: Any,
+        guard: Callable[[], None] | None,
         waits: Mapping[str, float],
         dry_run: bool,
     ) -> list[PartitionRun]:
         started = self.clock.monotonic()
         run_id = _new_run_id(self.clock)
-        rule_settings = rules.RuleSettings.of(self.settings)
-        query = self._query(partitions, rule_settings, run_id)
-
+        query = self._query(partitions, rules.RuleSettings.of(self.settings), run_id)
         changes: dict[str, list[OutcomeChange]] = {}
 
         def look(stage: Stage, replaced: Sequence[str], compared: Sequence[str]) -> None:
-            changes.update(_changes(stage, replaced, compared))
+            changes.update(staged_changes(stage, replaced, compared))
 
-        def judge(stage: Stage) -> dict[str, Judgement]:
+        def judged(stage: Stage) -> dict[str, Judgement]:
             seconds = round(self.clock.monotonic() - started, 6)
-            return _judge(stage, partitions, query, waits, seconds)
+            return judge_staged(
+                stage, partitions, query, {p: waits.get(lease_key(p), 0.0) for p in partitions}, seconds
+            )
 
         published = publish(
             self.warehouse,
@@ -218,7 +196,7 @@ class Grader:
             holder=self.holder,
             kind="grade",
             validations=rules.validations(),
-            judge=judge,
+            judge=judged,
             reason_sql=rules.reason_sql(),
             guard=guard,
             dry_run=look if dry_run else None,
@@ -257,124 +235,9 @@ def _new_run_id(clock: Clock) -> str:
     return f"g{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
 
 
-def _judge(
-    stage: Stage, partitions: Sequence[str], query: Query, waits: Mapping[str, float], seconds: float
-) -> dict[str, Judgement]:
-    counted = {row["partition"]: row for row in stage.query(rules.counts_sql()).dicts()}
-    excluded = _excluded(stage, query, counted)
-    missing = _missing_players(stage) if any(row["ungradable"] for row in counted.values()) else {}
-    judged = {}
-    for partition in partitions:
-        row = counted.get(partition)
-        details: dict[str, Any] = {
-            "rules_version": rules.RULES_VERSION,
-            "excluded": excluded.get(partition, {}),
-            "lock_wait_seconds": round(waits.get(lease_key(partition), 0.0), 6),
-            "duration_seconds": seconds,
-        }
-        if row is None:
-            judged[partition] = Judgement({**details, "counts": dict(_NO_COUNTS), "n": 0}, hold_back=True)
-            continue
-        counts = {name: row[name] for name in ("predictions", *OUTCOMES)}
-        all_pending = counts["pending"] == counts["predictions"]
-        if all_pending:
-            _refuse_foreign_ids(stage, partition)
-        details |= {
-            "counts": counts,
-            "n": row["n"],
-            "mae": float(row["sum_absolute_error"] / row["n"]) if row["n"] else None,
-            "bias": float(row["sum_signed_error"] / row["n"]) if row["n"] else None,
-            "games": row["games"],
-            "games_final": row["games_final"],
-            "missing_players": missing.get(partition, []) if counts["ungradable"] else [],
-        }
-        judged[partition] = Judgement(details, hold_back=all_pending)
-    return judged
-
-
-def _changes(stage: Stage, replaced: Sequence[str], compared: Sequence[str]) -> dict[str, list[OutcomeChange]]:
-    """Return, per date, what would change, by outcome before and after."""
-    changed = stage.query(statement("gradeonce.rules", "validate.sql", "changes")).rows if compared else []
-    key = "struct_pack(" + ", ".join(f"{name} := {name}" for name in ACCURACY.key) + ")"
-    first = statement("gradeonce.rules", "validate.sql", "first_changes", key=key)
-    fresh = [date.fromisoformat(partition) for partition in replaced if partition not in set(compared)]
-    if fresh:
-        changed += stage.query(first, {"dates": fresh}).rows
-    found: dict[str, list[OutcomeChange]] = {}
-    for partition, before, after, reason, rows, *keys in changed:
-        change = OutcomeChange(before, after, reason, rows, tuple(dict.fromkeys(keys)))
-        found.setdefault(partition, []).append(change)
-    return found
-
-
-def _excluded(stage: Stage, query: Query, counted: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Return, per date, how many predictions do not count, by reason."""
-    found: dict[str, dict[str, int]] = {}
-    rivals: dict[str, int] = {}
-    for partition, reason, count in stage.query(rules.excluded_sql(PREDICTIONS.name), query.params).rows:
-        if reason is None:
-            rivals[partition] = count
-        else:
-            found.setdefault(partition, {})[reason] = count
-    for partition, count in rivals.items():
-        superseded = count - (counted[partition]["predictions"] if partition in counted else 0)
-        if superseded:
-            found.setdefault(partition, {})["superseded"] = superseded
-    return found
-
-
-def _missing_players(stage: Stage) -> dict[str, list[dict[str, Any]]]:
-    sql = statement("gradeonce.rules", "validate.sql", "missing_players", actuals=ACTUALS.name)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for partition, player, predictions, nearest in stage.query(sql).rows:
-        found.setdefault(partition, []).append(
-            {"player_lookup": player, "predictions": predictions, "nearest": nearest or []}
-        )
-    return found
-
-
-def _refuse_foreign_ids(stage: Stage, partition: str) -> None:
-    """Raise if the slate's ids are of another kind than the box scores': they could never meet."""
-    format_of = statement("gradeonce.rules", "validate.sql", "id_format", id="{id}")
-    sql = statement(
-        "gradeonce.rules",
-        "validate.sql",
-        "id_formats",
-        predictions=PREDICTIONS.name,
-        actuals=ACTUALS.name,
-        game_id_format=fill(format_of, id="game_id"),
-        game_key_format=fill(format_of, id="game_key"),
-    )
-    sides: dict[str, list[dict[str, Any]]] = {"predictions": [], "box scores": []}
-    for row in stage.query(sql, {"date": date.fromisoformat(partition)}).dicts():
-        sides[row["side"]].append(row)
-    ours, theirs = sides["predictions"], sides["box scores"]
-    if not ours or not theirs:
-        return
-    for kind in ("format", "key_format"):
-        if {row[kind] for row in ours} & {row[kind] for row in theirs}:
-            return
-    raise InputError(
-        f"No game id of the predictions of {partition} can meet a box score: predictions carry ids such as "
-        f"{ours[0]['example']} ({_described(ours[0]['format'])}), box scores of that date carry "
-        f"{theirs[0]['example']} ({_described(theirs[0]['format'])}).",
-        state="Nothing was published for that date; what stood stands.",
-        hint="Load box scores (or predictions) whose game_id is the NBA's ten digits or YYYYMMDD_AWAY_HOME; box scores "
-        "with team_abbr and opponent_team_abbr join both.",
-    )
-
-
-def _described(shape: str) -> str:
-    if shape == "9" * 10:
-        return "the NBA's ten digits"
-    if shape == "9" * 8 + "_A_A":
-        return "YYYYMMDD_AWAY_HOME"
-    return f"{len(shape)} characters, {shape}"
-
-
 def _run(published: Published, run_id: str, waits: Mapping[str, float], duration: float) -> PartitionRun:
     details = published.details
-    counts = details.get("counts", _NO_COUNTS)
+    counts = details.get("counts", NO_COUNTS)
     first = published.status is PublishStatus.PUBLISHED and published.revised.total == 0
     return PartitionRun(
         partition=published.partition,

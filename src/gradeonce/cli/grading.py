@@ -16,7 +16,8 @@ from gradeonce.cli.output import SCHEMA_VERSION, emit_json, figure, number, say
 
 if TYPE_CHECKING:
     from gradeonce.backfill import GradeReport, Progress
-    from gradeonce.grading import OutcomeChange, PartitionRun
+    from gradeonce.grading import PartitionRun
+    from gradeonce.staged_grades import OutcomeChange
 
 PROGRESS_AFTER_SECONDS = 2.0
 

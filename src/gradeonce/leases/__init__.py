@@ -4,7 +4,7 @@ with acquire(store, "consolidation/2026-01-17", ttl_seconds=60) as lease:
     write(rows, token=lease.token)      # the resource refuses a token below the highest it has seen
 """
 
-from gradeonce.leases.acquire import LeaseEvent, acquire, acquire_all, new_holder
+from gradeonce.leases.acquire import LeaseEvent, Observer, acquire, acquire_all, new_holder
 from gradeonce.leases.lease import Lease, Loss, LossReason
 from gradeonce.leases.memory_store import MemoryLeases
 from gradeonce.leases.sqlite_store import SqliteLeases
@@ -18,6 +18,7 @@ __all__ = [
     "Loss",
     "LossReason",
     "MemoryLeases",
+    "Observer",
     "SqliteLeases",
     "acquire",
     "acquire_all",
