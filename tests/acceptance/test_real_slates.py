@@ -121,3 +121,45 @@ def test_grading_again_changes_nothing(graded: Graded) -> None:
 def _report(graded: Graded) -> dict[str, dict[str, Any]]:
     document = graded.gradeonce("report", "--from", graded.slate.start, "--to", graded.slate.end, "--json").json()
     return {group["group"]: group for group in document["groups"]}
+
+
+FACTS = {
+    # 28 players x 7 markets of Heat-Bulls, due on 2026-01-08 and played on 2026-01-29; the rest of the absent sat out.
+    "prizepicks": {"void": 28 * 7, "push": 155, "ungradable": 10_619, "pending": 0},
+    # Rows whose two teams did not meet that day stay pending; every line ends in .5, so there is no push.
+    "spring_2024": {"void": 0, "push": 0, "ungradable": 680, "pending": 314},
+    # Eight runs, all of players who played: 1,277 to 1,756 picks with a line each.
+    "pra": {"void": 0, "push": 0, "ungradable": 0, "pending": 0},
+    # The 47 player-days with a line and a row that says "did not play".
+    "voids": {"void": 47, "push": 0, "ungradable": 141, "pending": 0},
+    # Two games of 2026-01-25 were not played; five players with a line were reported out.
+    "injuries": {"void": 5, "push": 0, "ungradable": 13, "pending": 28},
+}
+
+
+def test_known_facts_of_the_slate_are_found(graded: Graded) -> None:
+    """What the data's own description tells of each slate."""
+    facts = FACTS[graded.name]
+
+    assert {outcome: graded.first["totals"][outcome] for outcome in facts} == facts
+
+
+@pytest.mark.parametrize("graded", ["prizepicks"], indirect=True)
+def test_postponed_game_is_void_and_not_graded_with_the_later_result(graded: Graded) -> None:
+    """Predictions for Heat-Bulls of 2026-01-08 keep the game's id; its box score of 2026-01-29 does not grade them."""
+    heat_bulls = graded.ours.filter(pl.col("game_id") == "0022500529")
+
+    assert heat_bulls.height == 28 * 7
+    assert set(heat_bulls["date"]) == {"2026-01-08"}
+    assert set(heat_bulls["void_reason"]) == {"game_moved"}
+    assert heat_bulls["actual"].null_count() == heat_bulls.height
+
+
+@pytest.mark.parametrize("graded", ["pra"], indirect=True)
+def test_two_names_for_one_run_have_the_same_figures(graded: Graded) -> None:
+    """Two of the PRA runs are identical row for row, and so must be their grades."""
+    report = _report(graded)
+
+    twins = [report[f"walk_forward_{name}"] for name in ("BASELINE", "advanced_features_2024_25")]
+
+    assert {**twins[0], "group": "", "label": ""} == {**twins[1], "group": "", "label": ""}
