@@ -210,11 +210,11 @@ def _stamped(
         f"{stamps[name]} AS {quote_identifier(name)}" if name in stamps else quote_identifier(name)
         for name in table.column_names
     )
-    engine.execute(f"CREATE OR REPLACE TEMP VIEW stamped_rows AS SELECT {columns} FROM {read.relation}")
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE stamped_rows AS SELECT {columns} FROM {read.relation}")
     relations = {"rows": (table, "stamped_rows")}
     if read.bad or read.refused:
         engine.execute(
-            "CREATE OR REPLACE TEMP VIEW stamped_quarantine AS "
+            "CREATE OR REPLACE TEMP TABLE stamped_quarantine AS "
             f"SELECT kind, {quote_literal(load_id)} AS load_id, file, file_row, reasons, row_json "
             f"FROM {read.bad_relation}"
         )

@@ -40,6 +40,8 @@ class Table:
         partition: The column whose value names the partition.
         key: Columns that make a row *the* row (null-safe); empty where any row may stand beside any other.
         stamps: Columns that say who wrote the row and when; a row that did not change keeps its old stamps.
+        version_of: Columns that say of what a row is a version; of the same, the one loaded last counts. Empty: rows are
+            never versions of each other.
         indexed: Columns whose values are remembered per partition, to find the partitions that share one.
     """
 
@@ -49,6 +51,7 @@ class Table:
     key: tuple[str, ...] = ()
     stamps: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
+    version_of: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -76,6 +79,7 @@ PREDICTIONS = Table(
     name="player_prop_predictions",
     partition="game_date",
     indexed=("game_id",),
+    version_of=("system_id", "player_lookup", "game_id", "market", "line_value", "created_at"),
     stamps=("load_id", "load_row", "loaded_at"),
     columns=_columns("""
         prediction_id                text     required
@@ -115,6 +119,7 @@ ACTUALS = Table(
     name="player_game_actuals",
     partition="game_date",
     indexed=("game_id",),
+    version_of=("player_lookup", "game_id", "market", "recorded_at"),
     stamps=("load_id", "load_row", "loaded_at"),
     columns=_columns("""
         player_lookup       text     required
@@ -138,6 +143,7 @@ ACTUALS = Table(
 INJURIES = Table(
     name="injury_reports",
     partition="game_date",
+    version_of=("player_lookup", "game_id", "game_date", "reported_at"),
     stamps=("load_id", "load_row", "loaded_at"),
     columns=_columns("""
         player_lookup  text     required
@@ -156,6 +162,7 @@ INJURIES = Table(
 LINES = Table(
     name="player_prop_lines",
     partition="game_date",
+    version_of=("player_lookup", "game_id", "game_date", "market", "bookmaker", "line_value", "observed_at"),
     stamps=("load_id", "load_row", "loaded_at"),
     columns=_columns("""
         player_lookup  text     required

@@ -111,8 +111,9 @@ def _new_rows(
         # Read after the fences: rows that somebody lands in between move a seq, and our commit is refused.
         segments = catalog.live_segments([table.name])[table.name]
         old = relation(table, segments, folder, partitions=touched)
-        unknown = statement(__package__, "rows.sql", "unknown_rows", row_text=row_text(table), new=name, old=f"({old})")
-        run(engine, f"CREATE OR REPLACE TEMP TABLE unknown_rows AS {unknown}")
+        standing = statement(__package__, "rows.sql", "standing_rows", row_text=row_text(table), old=f"({old})")
+        run(engine, f"CREATE OR REPLACE TEMP TABLE standing_rows AS {standing}")
+        run(engine, f"CREATE OR REPLACE TEMP TABLE unknown_rows AS {_unknown(table, name)}")
         source = "unknown_rows"
     columns = ", ".join(quote_identifier(column) for column in table.column_names)
     copy_to_parquet(engine, f"SELECT {columns} FROM {source} ORDER BY {part}", path)
@@ -134,3 +135,19 @@ def _new_rows(
     ]
     rows = {fact.partition: fact.rows for fact in facts}
     return moves, seal_file(engine, folder, table, path, f"{run_id}.parquet", rows, on_step)
+
+
+def _unknown(table: Table, name: str) -> str:
+    """Return the SELECT of the rows of a relation that say something new beside `standing_rows`."""
+    if not table.version_of:
+        return statement(__package__, "rows.sql", "unknown_rows", row_text=row_text(table), new=name)
+    columns = [quote_identifier(column) for column in table.version_of]
+    return statement(
+        __package__,
+        "rows.sql",
+        "unknown_versions",
+        row_text=row_text(table),
+        new=name,
+        version_of=", ".join(columns),
+        same_thing=" AND ".join(f"l.{column} IS NOT DISTINCT FROM n.{column}" for column in columns),
+    )

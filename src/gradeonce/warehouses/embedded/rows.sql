@@ -13,10 +13,37 @@ GROUP BY {partition} ORDER BY 1
 -- Values of an indexed column, per partition.
 SELECT DISTINCT CAST({column} AS VARCHAR), CAST({partition} AS VARCHAR) FROM {relation} WHERE {column} IS NOT NULL
 
+-- name: standing_rows
+-- The rows that a load is held against.
+SELECT *, md5({row_text}) AS row_md5 FROM {old}
+
 -- name: unknown_rows
 -- Rows of a load that do not stand in the book yet, whatever load brought them.
 SELECT n.* FROM (SELECT *, md5({row_text}) AS row_md5 FROM {new}) n
-ANTI JOIN (SELECT md5({row_text}) AS row_md5 FROM {old}) o USING (row_md5)
+ANTI JOIN standing_rows USING (row_md5)
+
+-- name: unknown_versions
+-- Rows of a load that say something new. A row that stands already does so only if another version of the same came
+-- after it: a value corrected to B and back to A must end at A. So the load's last word on a thing lands when it is not
+-- the book's last word, and also when an earlier row of the load on that thing lands and would come to stand after it.
+SELECT v.* FROM (
+    SELECT w.*, w.says_new OR (w.is_last AND bool_or(w.says_new) OVER (PARTITION BY {version_of})) AS lands
+    FROM (
+        SELECT n.*, n.place = 1 AS is_last,
+            k.row_md5 IS NULL OR (n.place = 1 AND l.row_md5 <> n.row_md5) AS says_new
+        FROM (
+            SELECT *, md5({row_text}) AS row_md5,
+                row_number() OVER (PARTITION BY {version_of} ORDER BY load_row DESC) AS place
+            FROM {new}
+        ) n
+        LEFT JOIN (SELECT DISTINCT row_md5 FROM standing_rows) k ON k.row_md5 = n.row_md5
+        LEFT JOIN (
+            SELECT *, row_number() OVER (PARTITION BY {version_of} ORDER BY loaded_at DESC, load_row DESC) AS place
+            FROM standing_rows
+        ) l ON l.place = 1 AND {same_thing}
+    ) w
+) v
+WHERE v.lands
 
 -- name: revisions
 -- What a publish adds, removes and changes against what stands; keys are compared null-safe, as whole tuples.
