@@ -1,0 +1,240 @@
+"""reference/json.md: what --json prints, taken from commands that are run over a small simulated season."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from docstrings import attributes, table
+
+from gradeonce import reports
+from gradeonce.backfill import GradeReport
+from gradeonce.cli.main import run
+from gradeonce.grading import PartitionRun
+from gradeonce.leases import LeaseRecord
+from gradeonce.ledger import LedgerProof
+from gradeonce.load import LoadReport
+from gradeonce.reports import explanation
+from gradeonce.simulation import simulate_season
+from gradeonce.status import DateStatus
+
+INTRO = """# JSON
+
+With `--json` a command prints one JSON object to stdout, and nothing else goes there. `schema_version` rises when a key
+changes its meaning or goes away; new keys may be added at any time. Instants are ISO 8601 in UTC, dates `YYYY-MM-DD`,
+numbers are numbers, no data is `null`. A figure `x` comes with `x_n`, the observations behind it; a rate also with the
+ends of its interval, `x_low` and `x_high`.
+
+`sql --json` prints a list of objects instead, one per row. `x[]` stands for every element of the list `x`.
+"""
+
+COMMON = {
+    "schema_version": "Version of this layout.",
+    "partition": "The date.",
+    "from": "First date asked for.",
+    "to": "Last date asked for.",
+    "systems": "Systems asked for; empty: all.",
+    "markets": "Markets asked for; empty: all.",
+    "level": "Level of the intervals.",
+    "assumed_odds": "American odds taken for a bet without a price.",
+    "by": "What it is grouped by.",
+    "label": "How to show the group.",
+    "predictions": "Predictions that count.",
+    "n": "Observations behind `mae` and `bias`.",
+}
+OUTCOMES = dict.fromkeys(("win", "loss", "push", "no_bet", "void", "ungradable", "pending"), "Outcome count.")
+OWN: dict[str, dict[str, str]] = {
+    "init": {
+        "book": "The book's folder.",
+        "created": "Whether it was made now.",
+        "config": "The settings file.",
+        "wrote_config": "Whether it was written now.",
+    },
+    "config show": {
+        "settings": "One for each setting.",
+        "section": "Section of the file.",
+        "key": "Key in it.",
+        "value": "The value as TOML, secrets masked.",
+        "origin": "default, the file's path, the variable, or flag.",
+        "help": "What it does.",
+    },
+    "load": {},
+    "sources": {
+        "sources": "One for each.",
+        "name": "What `--source` takes; of a layout, its own name.",
+        "kinds": "What it loads.",
+        "about": "One sentence.",
+        "layouts": "The shapes it knows.",
+        "needs": "Columns that must be there.",
+    },
+    "grade": {
+        "dry_run": "Whether nothing was changed.",
+        "runs": "One per date, in order.",
+        "totals": "Sums over the runs.",
+        "error": "What went wrong, for status failed; else null.",
+        "changes": "Only in a dry run that would change grades: examples, each a list of change, reason and key.",
+        **OUTCOMES,
+    },
+    "status": {"dates": "One per date.", "states": "How many dates are in each state."},
+    "runs": {"runs": "Rows of [grading_runs](tables.md#grading_runs), newest first."},
+    "revisions": {"revisions": "Rows of [grade_revisions](tables.md#grade_revisions), newest first."},
+    "report": {
+        "groups": "One per group, see the columns of the report.",
+        "total": "The same figures over all.",
+        **OUTCOMES,
+    },
+    "report --calibration": {"bins": "One per system and decile."},
+    "report --compare": {},
+    "explain": {},
+    "locks list": {"leases": "One per key.", "held": "Whether the claim stands."},
+    "locks release": {
+        "released": "The lease.",
+        "token": "The token of the claim that was broken.",
+        "holder": "Who held it.",
+    },
+    "ledger verify": {"holds": "True; a chain that does not hold is an error (exit 1)."},
+    "ledger head": {
+        "head": "The latest entry; null for an empty ledger.",
+        "number": "Its number.",
+        "at": "When it was appended.",
+        "entry_hash": "Its hash: the one to publish.",
+    },
+    "an error": {
+        "error": "What went wrong.",
+        "kind": "Name of the error, see [errors.md](errors.md).",
+        "message": "What happened.",
+        "state": "What state the data is in now.",
+        "hint": "What to do next.",
+        "exit_code": "The exit code.",
+    },
+}
+RECORDS: dict[str, tuple[type, ...]] = {
+    "load": (LoadReport,),
+    "grade": (PartitionRun, GradeReport),
+    "status": (DateStatus,),
+    "report": (reports.Figures, reports.Report),
+    "report --calibration": (reports.ConfidenceBin, reports.Calibration),
+    "report --compare": (reports.Comparison,),
+    "locks list": (LeaseRecord,),
+    "ledger verify": (LedgerProof,),
+}
+ROWS_OF_TABLES = {"runs", "revisions"}
+SHOWN_AS_RECORD = {"explain": explanation.Explanation}
+
+
+def page() -> str:
+    parts = [INTRO]
+    for name, documents in _documents().items():
+        parts += [f"## {name}", _layout(name, documents)]
+    return "\n\n".join(parts)
+
+
+def _documents() -> dict[str, list[Any]]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        season = simulate_season(folder / "files", seed=7, days=12, predictions=1500)
+        files = {file.kind: str(file.path) for file in season.files if not file.is_correction}
+        correction = next(str(file.path) for file in season.files if file.is_correction)
+        where = ["--book", str(folder / "book"), "--config", str(folder / "gradeonce.toml")]
+
+        def ask(*arguments: str) -> Any:
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+                run([*where, *arguments, "--json"])
+            return json.loads(out.getvalue())
+
+        documents = {"init": [ask("init")], "config show": [ask("config", "show")]}
+        documents["load"] = [ask("load", kind, files[kind]) for kind in ("predictions", "actuals", "injuries")]
+        documents["sources"] = [ask("sources")]
+        documents["grade"] = [ask("grade", "--all")]
+        ask("load", "actuals", correction)
+        documents["grade"] += [ask("grade", "--all", "--dry-run"), ask("grade", "--all")]
+        documents["status"] = [ask("status")]
+        documents["runs"] = [ask("runs")]
+        documents["revisions"] = [ask("revisions")]
+        documents["report"] = [ask("report")]
+        documents["report --calibration"] = [ask("report", "--calibration")]
+        systems = [group["group"] for group in documents["report"][0]["groups"]]
+        documents["report --compare"] = [ask("report", "--compare", *systems[:2])]
+        revised = ask("sql", "SELECT partition, key_json ->> '$.player_lookup' AS player FROM grade_revisions")
+        documents["explain"] = [ask("explain", row["player"], row["partition"]) for row in revised[:3]]
+        documents["locks list"] = [ask("locks", "list", "--all")]
+        documents["locks release"] = [{"schema_version": 1, "released": "", "token": 0, "holder": ""}]
+        documents["ledger verify"] = [ask("ledger", "verify")]
+        documents["ledger head"] = [ask("ledger", "head")]
+        documents["an error"] = [ask("grade", "someday")]
+    return documents
+
+
+def _layout(name: str, documents: list[Any]) -> str:
+    if name in SHOWN_AS_RECORD:
+        return _as_record(SHOWN_AS_RECORD[name])
+    known = {**COMMON}
+    for record in RECORDS.get(name, ()):
+        known = {**known, **attributes(record)}
+    known |= OWN[name]
+    kinds: dict[str, set[str]] = {}
+    for document in documents:
+        for path, kind in _paths(document, "", stop=name in ROWS_OF_TABLES):
+            kinds.setdefault(path, set()).add(kind)
+    kinds = {path: found for path, found in kinds.items() if not _is_open(path, kinds)}
+    rows = [(f"`{path}`", _kind(found), _meaning(name, path, known)) for path, found in kinds.items()]
+    return table(("key", "type", "meaning"), rows)
+
+
+OPEN = ("excluded", "refused", "states")
+"""Objects whose keys are data."""
+
+
+def _is_open(path: str, kinds: dict[str, set[str]]) -> bool:
+    return any(f"{name}." in path for name in OPEN) or (path.startswith("total.") and f"groups[].{path[6:]}" in kinds)
+
+
+def _paths(value: Any, path: str, *, stop: bool) -> Iterator[tuple[str, str]]:
+    if path:
+        yield path, _word(value)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _paths(inner, f"{path}.{key}" if path else key, stop=stop)
+    elif isinstance(value, list) and not stop:
+        for inner in value:
+            if isinstance(inner, dict):
+                for found, kind in _paths(inner, f"{path}[]", stop=stop):
+                    if found != f"{path}[]":
+                        yield found, kind
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "null"
+    return {bool: "boolean", str: "text", int: "number", float: "number", list: "list", dict: "object"}[type(value)]
+
+
+def _kind(found: set[str]) -> str:
+    return " or ".join(sorted(found - {"null"}) + (["null"] if "null" in found else []))
+
+
+def _meaning(name: str, path: str, known: dict[str, str]) -> str:
+    key = path.replace("[]", "").split(".")[-1]
+    if key in known:
+        return known[key]
+    figure, _, part = key.rpartition("_")
+    if figure in known and part in ("n", "low", "high"):
+        return {"n": "Observations behind it.", "low": "Lower end of its interval.", "high": "Upper end of it."}[part]
+    raise SystemExit(f"json_layouts.py: {name} prints {path}, whose meaning is not known")
+
+
+def _as_record(record: type) -> str:
+    parts = [
+        "The fields of [`Explanation`](python-api.md#explanation), and of the records in it, by name; and `is_found`, "
+        "whether there is anything to explain.",
+    ]
+    for one in (record, explanation.PickExplained, explanation.LineExplained, explanation.RevisionSeen):
+        rows = [(f"`{key}`", meaning) for key, meaning in attributes(one).items()]
+        parts += [f"{one.__name__}:", table(("key", "meaning"), rows)]
+    return "\n\n".join(parts)

@@ -1,0 +1,112 @@
+"""The reference is what the code says, and leaves nothing out."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import click
+import pytest
+
+from docs.pages import DOCS, ROOT
+from gradeonce import errors, leases, metrics
+from gradeonce.cli.exit_codes import ExitCode
+from gradeonce.cli.main import COMMANDS, cli
+from gradeonce.config import Settings, shown_settings
+from gradeonce.loading.contract import KINDS, fields_of
+from gradeonce.schema import OUTCOMES, ROW_TABLES
+from gradeonce.sources import sources
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_reference_is_up_to_date() -> None:
+    """Whoever changes the code runs `python docs/generate`."""
+    finished = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate"), "--check"], capture_output=True, encoding="utf-8", check=False
+    )
+
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def commands() -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {inner}": command.commands[inner] for inner in command.commands}
+    return found
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_option_is_documented(name: str) -> None:
+    """Each command has a heading, each option a row with a meaning."""
+    page = text_of("reference/cli.md")
+    part = page.split(f"# gradeonce {name}\n", 1)[1].split("\n#", 1)[0]
+
+    for option in commands()[name].params:
+        if isinstance(option, click.Option):
+            row = next(line for line in part.splitlines() if f"`{option.opts[0]}" in line)
+            assert row.rstrip(" |").rsplit("|", 1)[1].strip(), f"{option.opts[0]} has no help text"
+
+
+def test_every_setting_is_documented() -> None:
+    """Each key in its section."""
+    page = text_of("reference/settings.md")
+
+    assert not [s.key for s in shown_settings(Settings()) if s.key != "tables" and f"| `{s.key}` |" not in page]
+
+
+def test_every_error_is_documented() -> None:
+    """Each class has a heading."""
+    page = text_of("reference/errors.md")
+    ours = [
+        name for name, thing in vars(errors).items() if inspect.isclass(thing) and thing.__module__ == errors.__name__
+    ]
+
+    assert not [name for name in ours if f"\n## {name}\n" not in page]
+
+
+def test_every_source_is_documented() -> None:
+    """Each source and each layout of it."""
+    page = text_of("reference/sources.md")
+
+    assert not [s.name for s in sources() if f"\n## {s.name}\n" not in page]
+
+
+def test_every_table_and_column_is_documented() -> None:
+    """Tables by heading, columns by row; and what a file may hold."""
+    tables, load = text_of("reference/tables.md"), text_of("reference/load-columns.md")
+
+    assert not [c.name for table in ROW_TABLES for c in table.columns if f"| `{c.name}` |" not in tables]
+    assert not [name for kind in KINDS for name in fields_of(kind) if f"| `{name}` |" not in load]
+
+
+def test_every_public_name_is_documented() -> None:
+    """Leases and figures name what is public; each has a heading."""
+    page = text_of("reference/python-api.md")
+
+    assert not [name for name in (*leases.__all__, *metrics.__all__) if f"\n### {name}\n" not in page]
+
+
+def test_every_exit_code_is_documented() -> None:
+    """Also that of an interruption, which --help does not list."""
+    page = text_of("reference/cli.md")
+
+    assert not [code for code in ExitCode if f"| {int(code)} |" not in page and f"{int(code)}:" not in page]
+
+
+def test_every_outcome_and_reason_is_explained() -> None:
+    """In the page on the rules."""
+    page = text_of("concepts/grading-rules.md")
+    reasons = ("dnp_injury_confirmed", "dnp_late_scratch", "dnp_unknown", "game_moved", "player_not_in_box_score")
+    reasons += ("market_not_in_box_score", "value_not_in_box_score", "inactive", "invalidated", "line_source_excluded")
+    reasons += ("line_excluded", "after_tipoff", "superseded")
+
+    assert not [word for word in (*OUTCOMES, *reasons) if f"`{word}`" not in page]
