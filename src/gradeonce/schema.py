@@ -40,8 +40,8 @@ class Table:
         partition: The column whose value names the partition.
         key: Columns that make a row *the* row (null-safe); empty where any row may stand beside any other.
         stamps: Columns that say who wrote the row and when; a row that did not change keeps its old stamps.
-        version_of: Columns that say of what a row is a version; of the same, the one loaded last counts. Empty: rows are
-            never versions of each other.
+        version_of: Columns that say of what a row is a version; of the same, the one loaded last counts. Empty: no
+            row is a version of another.
         indexed: Columns whose values are remembered per partition, to find the partitions that share one.
     """
 
