@@ -44,12 +44,14 @@ def verify(warehouse: Warehouse, *, deep: bool = False, head: str | None = None)
     Raises:
         LedgerBroken: With one line per finding.
     """
-    entries = list(warehouse.entries())
-    findings = verify_chain(entries)
-    if head is not None and head not in {entry.entry_hash for entry in entries}:
-        findings.append(f"the published hash {head} is not in the chain")
-    standing = standing_partitions(entries)
-    findings += warehouse.verify_rows(entries, standing, deep=deep)
+    # As of one instant: what others publish meanwhile is not a finding.
+    with warehouse.steady():
+        entries = list(warehouse.entries())
+        findings = verify_chain(entries)
+        if head is not None and head not in {entry.entry_hash for entry in entries}:
+            findings.append(f"the published hash {head} is not in the chain")
+        standing = standing_partitions(entries)
+        findings += warehouse.verify_rows(entries, standing, deep=deep)
     if findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         raise LedgerBroken(f"The ledger does not hold: {findings[0]}{more}.", findings=findings)

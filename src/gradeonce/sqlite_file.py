@@ -80,7 +80,14 @@ class SqliteFile:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Run the block on one consistent snapshot of the file; it never waits for writers."""
+        """Run the block on one consistent snapshot of the file; it never waits for writers.
+
+        Inside another `read()` the block sees the snapshot of the outer one.
+        """
+        joins = self.connection.in_transaction
+        if joins:
+            yield self.connection
+            return
         try:
             self.connection.execute("BEGIN DEFERRED")
         except sqlite3.Error as error:

@@ -79,7 +79,7 @@ def correct_over_and_over(
     """Land one correction of every box score after another, each when its predecessor has been graded."""
     for points in versions:
         land_actuals(book, days, players, points=points, version=points)
-        while book.sql("SELECT max(actual_value) FROM prediction_accuracy").rows[0][0] != points:
+        while book.sql("SELECT min(actual_value) FROM prediction_accuracy").rows[0][0] != points:
             pass
     return {"landed": len(versions)}
 

@@ -145,6 +145,10 @@ class Warehouse(Protocol):
         """Open a consistent view; `inputs` limits it to tables and partitions, None offers everything."""
         ...
 
+    def steady(self) -> AbstractContextManager[None]:
+        """Let everything that is read inside the block be as of one instant. Nothing can be written there."""
+        ...
+
     def engine(self) -> AbstractContextManager[DuckDBPyConnection]:
         """Open a local engine for reading files, with every table of the book in view."""
         ...

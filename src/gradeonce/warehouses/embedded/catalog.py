@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,6 +116,12 @@ class Catalog:
     def close(self) -> None:
         """Close the connection."""
         self._file.close()
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let everything that is read inside the block be as of one instant. Nothing can be written there."""
+        with self._file.read():
+            yield
 
     def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
         """Return the fences of these partitions, creating those that are missing."""

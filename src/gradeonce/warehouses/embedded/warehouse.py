@@ -109,10 +109,14 @@ class EmbeddedWarehouse:
     @contextmanager
     def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[EngineReader]:
         """See `Warehouse.reader`."""
-        with self._open(inputs) as engine:
-            if inputs is None:
-                define_small_state(engine, self._catalog.small_state())
+        with self._open(inputs, small_state=inputs is None) as engine:
             yield EngineReader(engine)
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """See `Warehouse.steady`."""
+        with self._catalog.steady():
+            yield
 
     @contextmanager
     def engine(self) -> Iterator[DuckDBPyConnection]:
@@ -121,12 +125,17 @@ class EmbeddedWarehouse:
             yield engine
 
     @contextmanager
-    def _open(self, inputs: Mapping[str, tuple[str, ...] | None] | None) -> Iterator[DuckDBPyConnection]:
-        known = {table.name: table for table in (*ROW_TABLES, *self._catalog.tables())}
-        tables = list(known.values()) if inputs is None else [known[name] for name in inputs if name in known]
-        with open_engine(threads=self._threads, scratch=self._folder / STAGING_FOLDER) as engine:
+    def _open(
+        self, inputs: Mapping[str, tuple[str, ...] | None] | None, *, small_state: bool = False
+    ) -> Iterator[DuckDBPyConnection]:
+        with self._catalog.steady():
+            known = {table.name: table for table in (*ROW_TABLES, *self._catalog.tables())}
+            tables = list(known.values()) if inputs is None else [known[name] for name in inputs if name in known]
             segments = self._catalog.live_segments([table.name for table in tables])
+            small = self._catalog.small_state() if small_state else {}
+        with open_engine(threads=self._threads, scratch=self._folder / STAGING_FOLDER) as engine:
             define_views(engine, tables, segments, self._folder, partitions=inputs or {}, names=self._names)
+            define_small_state(engine, small)
             yield engine
 
     def land(
