@@ -83,15 +83,15 @@ def _main(orders: dict[str, Any]) -> int:
         if name == orders["step"] and steps.count(name) == 1:
             os.kill(os.getpid(), getattr(signal, orders["signal"]))
 
-    if "file_size_limit" in orders:
-        import resource
-
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (orders["file_size_limit"], resource.RLIM_INFINITY))
     with ExitStack() as stack:
         if not orders.get("fenced", True):
             stack.enter_context(fence_switched_off())
         book = stack.enter_context(open_book(Path(orders["folder"]), on_step=on_step, **orders.get("settings", {})))
+        if "file_size_limit" in orders:
+            import resource
+
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (orders["file_size_limit"], resource.RLIM_INFINITY))
         try:
             answer = JOBS[orders["job"]](book, on_step, **orders["values"])
             code = 0

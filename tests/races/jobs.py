@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any, Protocol
 
 import gradeonce
-from builders import SHELVES, land_actuals, shelf_query
+from builders import ITEMS, SHELVES, land_actuals, shelf_query
 from gradeonce.book import Book
 from gradeonce.leases import acquire
 from gradeonce.publish import publish
@@ -21,7 +21,7 @@ class Flag(Protocol):
 
 
 def publish_shelf(
-    book: Book, on_step: Callable[[str], None], *, day: str, marker: int, run_id: str, stamp: str = ""
+    book: Book, on_step: Callable[[str], None], *, day: str, marker: int, run_id: str, items: int = ITEMS
 ) -> dict[str, Any]:
     """Publish a day of SHELVES, under a lease unless the book's leases are off."""
     leased = book.settings.store != "off"
@@ -42,7 +42,7 @@ def publish_shelf(
         published = publish(
             book.warehouse,
             SHELVES,
-            shelf_query([day], marker, by=stamp or run_id),
+            shelf_query([day], marker, items=items, by=run_id),
             [day],
             run_id=run_id,
             tokens=tokens,
