@@ -42,19 +42,32 @@ def emit_table(
     from rich.table import Table
     from rich.text import Text
 
+    is_terminal = sys.stdout.isatty()
     table = Table(title=title or None, box=None, pad_edge=False, header_style="bold", title_justify="left")
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+        # On a terminal long texts are broken: cut off, whole columns would vanish beside one that is very wide.
+        broken = is_terminal and column not in right
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            no_wrap=not broken,
+            overflow="fold" if broken else "ellipsis",
+        )
     for row in rows:
         table.add_row(*(Text(cell_text(cell)) for cell in row))
-    console = Console(highlight=False, soft_wrap=False) if sys.stdout.isatty() else Console(width=400, no_color=True)
-    if not sys.stdout.isatty():
-        with console.capture() as capture:
-            console.print(table)
-        for line in capture.get().splitlines():
-            click.echo(line.rstrip())
+    if is_terminal:
+        Console(highlight=False, soft_wrap=False).print(table)
         return
-    console.print(table)
+    console = Console(width=_WIDEST, no_color=True)
+    needed = console.measure(table).maximum
+    with console.capture() as capture:
+        console.print(table, width=needed)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
+
+
+_WIDEST = 1_000_000
+"""Columns of a table that is piped: whatever it needs."""
 
 
 def cell_text(cell: object) -> str:
