@@ -41,3 +41,19 @@ def test_head_of_an_empty_ledger_says_so(tmp_path, capsys) -> None:
     assert run(["--book", str(tmp_path / "book"), "ledger", "head"]) == 0
 
     assert capsys.readouterr().out == "the ledger is empty: nothing was loaded or graded yet\n"
+
+
+@pytest.mark.parametrize("deep", [(), ("--deep",)])
+@pytest.mark.parametrize("harm", ["damaged", "missing"])
+def test_verify_names_a_file_that_cannot_be_read(book, capsys, harm, deep) -> None:
+    """A damaged file is a finding (exit 1), not a failure of the engine that opens it (exit 5)."""
+    (file,) = (book / "rows").rglob("*.parquet")
+    if harm == "damaged":
+        file.write_bytes(file.read_bytes()[:-1])
+    else:
+        file.unlink()
+
+    code = run(["--book", str(book), "ledger", "verify", *deep])
+
+    said = {"damaged": "was changed after it was written", "missing": "is missing"}[harm]
+    assert (code, f"file {file.relative_to(book).as_posix()} {said}" in capsys.readouterr().err) == (1, True)

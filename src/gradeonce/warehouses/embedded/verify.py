@@ -18,24 +18,14 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def verify_rows(
-    engine: DuckDBPyConnection,
-    catalog: Catalog,
-    folder: Path,
-    entries: Sequence[Entry],
-    standing: Mapping[tuple[str, str], EntryDraft],
-    *,
-    deep: bool,
-) -> list[str]:
-    """Return what differs between the ledger and what readers see, one line each.
+def verify_files(catalog: Catalog, folder: Path, entries: Sequence[Entry]) -> tuple[list[str], bool]:
+    """Return what differs between the files and the ledger, one line each, and whether all of them can be read.
 
-    Args:
-        entries: The whole ledger.
-        standing: Per table and partition, the last entry that says what stands there.
-        deep: Also compute the content hash of every partition from its rows, not only of every file from its bytes.
+    It opens no file as Parquet, so a damaged one is a finding and not a failure of the engine.
     """
     recorded = {path: sha for entry in entries for path, sha in entry.draft.details.get("files", {}).items()}
     findings = []
+    are_whole = True
     for path, sha256 in catalog.file_hashes():
         if path not in recorded:
             findings.append(f"file {path} is read, but no ledger entry wrote it")
@@ -43,23 +33,35 @@ def verify_rows(
             findings.append(f"file {path}: the catalog's checksum is not the ledger's")
         if not (folder / path).is_file():
             findings.append(f"file {path} is missing")
+            are_whole = False
         elif sha256_of(folder / path) != recorded.get(path, sha256):
             findings.append(f"file {path} was changed after it was written")
-    if any(finding.endswith("is missing") for finding in findings):
-        return findings
+            are_whole = False
+    return findings, are_whole
+
+
+def verify_tables(
+    engine: DuckDBPyConnection | None, catalog: Catalog, standing: Mapping[tuple[str, str], EntryDraft]
+) -> list[str]:
+    """Return what differs between the ledger and what readers see, one line each.
+
+    Args:
+        engine: Every table in view: the content hash of every partition is computed from its rows; None: the rows are
+            not read, their counts are taken from the catalog.
+        standing: Per table and partition, the last entry that says what stands there.
+    """
+    findings = []
     for table in {table.name: table for table in (*ROW_TABLES, *catalog.tables())}.values():
         if table.name not in (REVISIONS.name, "quarantined_rows"):
-            findings += _verify_table(engine, catalog, table, standing, deep=deep)
+            findings += _verify_table(engine, catalog, table, standing)
     return findings
 
 
 def _verify_table(
-    engine: DuckDBPyConnection,
+    engine: DuckDBPyConnection | None,
     catalog: Catalog,
     table: Table,
     standing: Mapping[tuple[str, str], EntryDraft],
-    *,
-    deep: bool,
 ) -> list[str]:
     findings = []
     expected = {partition: draft for (name, partition), draft in standing.items() if name == table.name}
@@ -77,7 +79,7 @@ def _verify_table(
                 f"the ledger says version {draft.seq} with {draft.rows} rows"
             )
     counted = {}
-    if deep:
+    if engine is not None:
         facts = relation_facts(engine, table, quote_identifier(table.name))
         counted = {fact.partition: (fact.rows, fact.content_hash) for fact in facts}
     else:
@@ -87,7 +89,7 @@ def _verify_table(
     for partition in sorted(set(counted) | {p for p, draft in expected.items() if draft.rows}):
         rows, digest = counted.get(partition, (0, ""))
         draft = expected.get(partition)
-        if draft is None or rows != draft.rows or (deep and digest != draft.content_hash):
+        if draft is None or rows != draft.rows or (engine is not None and digest != draft.content_hash):
             wanted = draft.rows if draft else 0
             findings.append(f"{table.name} {partition} holds {rows} rows that are not the {wanted} the ledger recorded")
     return findings

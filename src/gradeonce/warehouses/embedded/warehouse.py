@@ -18,7 +18,7 @@ from gradeonce.warehouses.embedded.files import require_free_space, require_loca
 from gradeonce.warehouses.embedded.landing import land
 from gradeonce.warehouses.embedded.snapshot import EngineReader, define_small_state, define_views
 from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, EmbeddedStage
-from gradeonce.warehouses.embedded.verify import verify_rows
+from gradeonce.warehouses.embedded.verify import verify_files, verify_tables
 from gradeonce.warehouses.engine import open_engine
 
 if TYPE_CHECKING:
@@ -183,5 +183,8 @@ class EmbeddedWarehouse:
         self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
     ) -> list[str]:
         """See `Warehouse.verify_rows`."""
+        findings, are_whole = verify_files(self._catalog, self._folder, entries)
+        if not (deep and are_whole):
+            return findings + verify_tables(None, self._catalog, standing)
         with self._open(None) as engine:
-            return verify_rows(engine, self._catalog, self._folder, entries, standing, deep=deep)
+            return findings + verify_tables(engine, self._catalog, standing)
