@@ -146,7 +146,7 @@ def _wait_for(
         asked_at = clock.monotonic()
         record = store.try_acquire(key, holder=holder, ttl_seconds=ttl_seconds, floor=floor)
         waited = clock.monotonic() - started
-        if record.holder == holder:
+        if record.is_granted:
             _tell(observer, LeaseEvent("acquired", key, record.token, waited, record.took_over))
             return Lease(
                 store,

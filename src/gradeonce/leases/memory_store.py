@@ -26,8 +26,9 @@ class MemoryLeases:
             now = self._clock.now()
             token = max(last.token if last else 0, floor) + 1
             took_over = last is not None and last.released_at is None
-            self._records[key] = LeaseRecord(key, holder, token, ttl_seconds, now, now, None, ttl_seconds, took_over)
-            return self._records[key]
+            claim = LeaseRecord(key, holder, token, ttl_seconds, now, now, None, ttl_seconds, took_over)
+            self._records[key] = claim
+            return replace(claim, is_granted=True)
 
     def renew(self, key: str, *, holder: str, token: int) -> bool:
         """See `LeaseStore.renew`."""

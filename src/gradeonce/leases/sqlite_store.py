@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,8 +68,10 @@ class SqliteLeases:
     def try_acquire(self, key: str, *, holder: str, ttl_seconds: float, floor: int) -> LeaseRecord:
         """See `LeaseStore.try_acquire`."""
         with self._turn, self._file.write() as connection:
-            connection.execute(_ACQUIRE, {"key": key, "holder": holder, "ttl": ttl_seconds, "floor": floor})
-            return _record(connection.execute(f"{_RECORD} WHERE key = ?", (key,)).fetchone())
+            values = {"key": key, "holder": holder, "ttl": ttl_seconds, "floor": floor}
+            is_granted = connection.execute(_ACQUIRE, values).rowcount == 1
+            record = _record(connection.execute(f"{_RECORD} WHERE key = ?", (key,)).fetchone())
+            return replace(record, is_granted=is_granted)
 
     def renew(self, key: str, *, holder: str, token: int) -> bool:
         """See `LeaseStore.renew`. A claim that ran out but was not taken is still ours to renew."""

@@ -21,6 +21,8 @@ class LeaseRecord:
         released_at: When it was released or broken; None while it is not.
         took_over: Whether this claim took the key from a holder that had let it run out.
         expires_in_seconds: Time left by the store's clock when the record was read; 0 or less: it has run out.
+        is_granted: Whether the call that returned this record made the claim. The holder's name does not tell: two
+            callers may have given themselves the same one.
     """
 
     key: str
@@ -32,6 +34,7 @@ class LeaseRecord:
     released_at: datetime | None
     expires_in_seconds: float
     took_over: bool = False
+    is_granted: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -46,7 +49,7 @@ class LeaseStore(Protocol):
         """Claim the key if it is free, released or expired, with token = max(last token, floor) + 1.
 
         Returns:
-            The record as it then stands: ours if its holder is `holder`, else the rival's.
+            The record as it then stands: ours if `is_granted`, else the rival's.
         """
         ...
 
