@@ -104,8 +104,9 @@ def grade_dates(
         runs.update({run.partition: run for run in finished})
         done += sum(rows[day.isoformat()] for day in chunk)
         if on_progress is not None:
-            on_progress(Progress(len(runs), len(wanted), done, total), finished)
-    return GradeReport(tuple(runs[day.isoformat()] for day in wanted), errors)
+            on_progress(Progress(min(len(runs), len(wanted)), len(wanted), done, total), finished)
+    # A date that shares a game with those asked for is there too if it changed.
+    return GradeReport(tuple(runs[partition] for partition in sorted(runs)), errors)
 
 
 def _grade_chunk(

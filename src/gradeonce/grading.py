@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from gradeonce import rules
 from gradeonce.clock import Clock
-from gradeonce.errors import LeaseHeld, WarehouseError
+from gradeonce.errors import LeaseHeld, PublishConflict, WarehouseError
 from gradeonce.leases import Lease, LeaseEvent, LeaseStore, Observer, acquire_all, new_holder
 from gradeonce.model import EntryDraft, Query
-from gradeonce.publish import Judgement, Published, PublishStatus, ignore_steps, publish
+from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, ignore_steps, publish
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
 from gradeonce.warehouses.base import OnStep, Stage, Warehouse
@@ -90,11 +90,15 @@ class Grader:
     def grade(self, days: Sequence[date], *, wait_seconds: float | None = None) -> list[PartitionRun]:
         """Grade these dates in one publish: all of them or, when it raises, none.
 
+        Returns:
+            A run for each date, and one for each other date that shares a game with them and changed.
+
         Raises:
             LeaseHeld: If somebody else holds the lease of one of the dates.
             LeaseLost, PublishConflict, ValidationFailed, InputError, WarehouseError: See `publish`.
         """
         partitions = [day.isoformat() for day in sorted(days)]
+        linked = self._linked(partitions)
         wait = self.settings.wait_seconds if wait_seconds is None else wait_seconds
         waits: dict[str, float] = {}
 
@@ -103,22 +107,29 @@ class Grader:
                 waits[event.key] = event.seconds
 
         with ExitStack() as stack:
-            leases = self._acquire(stack, partitions, wait, observe)
+            leases = self._acquire(stack, sorted([*partitions, *linked]), wait, observe)
             self.on_step("grade.leased")
-            tokens = None if leases is None else {partition: leases[partition].token for partition in partitions}
+            tokens = None if leases is None else {partition: lease.token for partition, lease in leases.items()}
 
             def guard() -> None:
                 for lease in (leases or {}).values():
                     lease.check()
 
-            runs = self._publish(partitions, tokens=tokens, guard=guard, waits=waits, dry_run=False)
+            runs = self._publish(partitions, linked, tokens=tokens, guard=guard, waits=waits, dry_run=False)
         self.on_step("grade.released")
         return runs
 
     def preview(self, days: Sequence[date]) -> list[PartitionRun]:
         """Do everything but the commit, and say what it would have changed."""
         partitions = [day.isoformat() for day in sorted(days)]
-        return self._publish(partitions, tokens=None, guard=None, waits={}, dry_run=True)
+        return self._publish(partitions, self._linked(partitions), tokens=None, guard=None, waits={}, dry_run=True)
+
+    def _linked(self, partitions: Sequence[str]) -> list[str]:
+        """Return the other dates for which one of these dates' games was predicted: the game moved, its id stayed.
+
+        A business key does not hold the date, so such dates are graded together, or a key could stand on two of them.
+        """
+        return sorted(set(self.warehouse.sharing(PREDICTIONS, "game_id", PREDICTIONS, partitions)) - set(partitions))
 
     def record_failure(self, day: date, error: str) -> None:
         """Leave a trace of a run that failed in the ledger."""
@@ -165,7 +176,32 @@ class Grader:
 
     def _publish(
         self,
+        asked: Sequence[str],
+        linked: Sequence[str],
+        *,
+        tokens: Mapping[str, int] | None,
+        guard: Callable[[], None] | None,
+        waits: Mapping[str, float],
+        dry_run: bool,
+    ) -> list[PartitionRun]:
+        for attempt in range(1, ATTEMPTS + 1):
+            # Linked dates that hold grades are graded again with ours; those that hold none must hold none until then.
+            standing = {p for p, fence in self.warehouse.fences(ACCURACY, linked).items() if fence.rows}
+            partitions = sorted([*asked, *standing])
+            watched = [partition for partition in linked if partition not in standing]
+            try:
+                runs = self._publish_once(partitions, watched, tokens=tokens, guard=guard, waits=waits, dry_run=dry_run)
+            except PublishConflict:
+                if not watched or attempt == ATTEMPTS:
+                    raise
+                continue
+            return [run for run in runs if run.partition in asked or run.status == PublishStatus.PUBLISHED]
+        raise AssertionError("unreachable")
+
+    def _publish_once(
+        self,
         partitions: Sequence[str],
+        watched: Sequence[str],
         *,
         tokens: Mapping[str, int] | None,
         guard: Callable[[], None] | None,
@@ -193,6 +229,7 @@ class Grader:
             partitions,
             run_id=run_id,
             tokens=tokens,
+            watched=watched,
             holder=self.holder,
             kind="grade",
             validations=rules.validations(),

@@ -63,6 +63,7 @@ class Change(StrEnum):
     REPLACE = "replace"
     APPEND = "append"
     KEEP = "keep"
+    WATCH = "watch"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Move:
     Attributes:
         table: Table name.
         partition: Which partition.
-        change: Whether the staged rows replace what stands, are added to it, or nothing moves but the fence.
+        change: Whether the staged rows replace what stands, are added to it, nothing moves but the fence, or the
+            partition is only watched: it must still be at its base, and stays there.
         token: Our fencing token; None takes no part in fencing (appends to an input table need none).
         base_seq: The `seq` this step starts from.
         rows: Rows that will stand afterwards.

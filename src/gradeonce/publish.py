@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from gradeonce.clock import Clock, SystemClock
-from gradeonce.errors import GradeonceError, LeaseLost, UsageError, ValidationFailed
+from gradeonce.errors import GradeonceError, LeaseLost, PublishConflict, UsageError, ValidationFailed
 from gradeonce.model import Change, EntryDraft, Fence, Move, PartitionFacts, Query
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier
@@ -105,6 +105,7 @@ def publish(
     *,
     run_id: str,
     tokens: Mapping[str, int] | None = None,
+    watched: Sequence[str] = (),
     holder: str = "",
     kind: str = "publish",
     validations: Sequence[Validation] = (),
@@ -127,6 +128,8 @@ def publish(
         run_id: Identity of this run; names its files and its ledger entries.
         tokens: Fencing token per partition, from its lease; None takes them from the fences (no lease is held: then
             the sequence numbers alone keep two publishes apart).
+        watched: Further partitions of the table that hold no rows and must hold none until the commit, because the
+            rows staged here are right only then.
         holder: Who publishes, for the ledger.
         kind: Kind of the ledger entry.
         validations: Rules beside the built-in ones (key unique, nothing null where forbidden, no foreign partition).
@@ -153,21 +156,30 @@ def publish(
     for attempt in range(1, ATTEMPTS + 1):
         # Each attempt stages under a name of its own: a file of a failed one is never mistaken for ours.
         name = run_id if attempt == 1 else f"{run_id}-{attempt}"
-        bases = warehouse.fences(table, partitions)
+        fences = warehouse.fences(table, [*partitions, *watched])
+        bases = {partition: fences[partition] for partition in partitions}
         on_step("publish.based")
         used = {partition: fence.token for partition, fence in bases.items()} if tokens is None else tokens
         _refuse_stale(table, bases, used)
+        watches = [_watch(fences[partition]) for partition in watched]
         try:
             with warehouse.stage(table, query, run_id=name) as stage:
                 on_step("publish.staged")
-                work = _Work(table, bases, used, run_id, holder, kind, dry_run)
+                work = _Work(table, bases, used, watches, run_id, holder, kind, dry_run)
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)
         except GradeonceError as error:
-            if not error.is_transient or attempt == ATTEMPTS:
+            # A watched partition that moved asks for another choice of partitions, which is the caller's.
+            if not error.is_transient or attempt == ATTEMPTS or watched:
                 raise
             _log.info("publish_again run_id=%s attempt=%d error=%s", run_id, attempt, error.message)
             clock.sleep(jitter.uniform(0, min(1.0, 0.01 * 2**attempt)))
     raise AssertionError("unreachable")
+
+
+def _watch(fence: Fence) -> Move:
+    if fence.rows:
+        raise PublishConflict(f"{fence.table} {fence.partition} was published while we worked.", hint="Run it again.")
+    return Move(fence.table, fence.partition, Change.WATCH, None, fence.seq, 0, "")
 
 
 def _refuse_stale(table: Table, bases: Mapping[str, Fence], tokens: Mapping[str, int]) -> None:
@@ -191,6 +203,7 @@ class _Work:
     table: Table
     bases: Mapping[str, Fence]
     tokens: Mapping[str, int]
+    watches: Sequence[Move]
     run_id: str
     holder: str
     kind: str
@@ -224,7 +237,7 @@ class _Work:
         drafts = [self._draft(move, judgements[p].details, revised.get(p)) for p, move in moves.items()]
         if guard is not None:
             guard()
-        entries = stage.commit(list(moves.values()), drafts, on_step=on_step) if moves else []
+        entries = stage.commit([*moves.values(), *self.watches], drafts, on_step=on_step) if moves else []
         hashes = {entry.draft.partition: entry.entry_hash for entry in entries}
         return {
             partition: self._published(

@@ -163,12 +163,12 @@ SELECT
         AS confidence_decile,
     s.is_final_line AND NOT EXISTS (
         SELECT 1 FROM prediction_accuracy g
-        WHERE g.game_date = s.game_date AND g.system_id = s.system_id AND g.player_lookup = s.player_lookup
-            AND g.game_id = s.game_id AND g.market = s.market
+        WHERE g.system_id = s.system_id AND g.player_lookup = s.player_lookup AND g.game_id = s.game_id
+            AND g.market = s.market
     ) AS is_final_line
 FROM ({selected}) AS s
 WHERE NOT EXISTS (
     SELECT 1 FROM prediction_accuracy g
-    WHERE g.game_date = s.game_date AND g.system_id = s.system_id AND g.player_lookup = s.player_lookup
-        AND g.game_id = s.game_id AND g.market = s.market AND g.line_value IS NOT DISTINCT FROM s.line_value
+    WHERE g.system_id = s.system_id AND g.player_lookup = s.player_lookup AND g.game_id = s.game_id
+        AND g.market = s.market AND g.line_value IS NOT DISTINCT FROM s.line_value
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 from gradeonce.config import Settings
 from gradeonce.publish import Validation
+from gradeonce.schema import ACCURACY
 from gradeonce.statements import fill, statement, statements
 
 RULES_VERSION = 1
@@ -140,13 +141,17 @@ def excluded_sql(predictions: str) -> str:
 def validations() -> list[Validation]:
     """Return the rules that staged grades must keep beside the kernel's own."""
     meanings = {
+        "one_key": "business keys stand on more than one date",
         "outcomes": "grades have no known outcome",
         "correctness": "grades contradict their own outcome",
         "actual_known": "decided grades lack an actual value",
         "ranges": "grades hold values that cannot be",
         "final_lines": "picks do not have exactly one final line",
     }
-    groups = {"final_lines": "game_date, system_id, player_lookup, game_id, market"}
+    groups = {
+        "one_key": ", ".join(ACCURACY.key),
+        "final_lines": "system_id, player_lookup, game_id, market",
+    }
     return [
         Validation(name, statement(__package__, "validate.sql", name), meaning, groups.get(name, ""))
         for name, meaning in meanings.items()

@@ -15,12 +15,13 @@ WHERE p.game_date = ANY($dates)
 -- name: candidates
 -- Every prediction of the dates, with the reason why it does not count; null: it counts.
 -- One row per business key counts: the latest created, then the highest prediction_id, so ties end the same way always.
+-- The key does not hold the date: a game that moved and was predicted again for its new date is still one game.
 SELECT
     c.*,
     CASE
         WHEN c.refused_reason IS NOT NULL THEN c.refused_reason
         WHEN row_number() OVER (
-            PARTITION BY c.refused_reason, c.game_date, c.player_lookup, c.game_id, c.system_id, c.market, c.line_value
+            PARTITION BY c.refused_reason, c.player_lookup, c.game_id, c.system_id, c.market, c.line_value
             ORDER BY c.created_at DESC NULLS LAST, c.prediction_id DESC, c.loaded_at DESC, c.load_row DESC
         ) > 1 THEN 'superseded'
     END AS excluded_reason
@@ -38,7 +39,7 @@ FROM {predictions}
 SELECT
     s.load_id, s.load_row, s.player_lookup, s.game_id, s.market,
     row_number() OVER (
-        PARTITION BY s.game_date, s.player_lookup, s.game_id, s.system_id, s.market
+        PARTITION BY s.player_lookup, s.game_id, s.system_id, s.market
         ORDER BY s.line_value IS NULL, s.created_at DESC NULLS LAST, s.prediction_id DESC
     ) = 1 AS is_final_line
 FROM {candidates} s

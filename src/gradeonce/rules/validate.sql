@@ -17,8 +17,12 @@ outcome IN ('win', 'loss', 'push', 'no_bet') AND actual_value IS NULL
 confidence_score NOT BETWEEN 0 AND 1 OR confidence_decile NOT BETWEEN 1 AND 10 OR absolute_error < 0
     OR minutes_played < 0
 
+-- name: one_key
+-- A business key stands once, whatever the date (G1).
+count(*) > 1
+
 -- name: final_lines
--- Each pick (date, system, player, game, market) has exactly one final line.
+-- Each pick (system, player, game, market) has exactly one final line.
 count(*) FILTER (WHERE is_final_line) <> 1
 
 -- name: counts

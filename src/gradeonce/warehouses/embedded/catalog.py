@@ -227,8 +227,12 @@ class Catalog:
             "keeps": move.change is Change.KEEP,
             "at": at,
         }
-        if connection.execute(_sql("advance_fence"), values).rowcount == 0:
+        # Writers take turns in SQLite, so looking is enough to watch a partition: nobody can move it before we are done.
+        passed = move.change is not Change.WATCH and connection.execute(_sql("advance_fence"), values).rowcount == 1
+        if not passed:
             token, seq = connection.execute(_sql("fence_now"), values).fetchone()
+            if move.change is Change.WATCH and seq == move.base_seq:
+                return
             if move.token is not None and token > move.token:
                 raise LeaseLost(
                     f"{move.table}/{move.partition}",
