@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -19,7 +20,23 @@ SCHEMA_VERSION = 1
 
 def emit_json(document: Any) -> None:
     """Print one JSON document to stdout; nothing else may be printed there."""
-    click.echo(json.dumps(document, default=_plain, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+    indent = 2 if sys.stdout.isatty() else None
+    try:
+        text = json.dumps(document, default=_plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(document), default=_plain, ensure_ascii=False, indent=indent, allow_nan=False)
+    click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    """Put null where a number is infinite or none: JSON has no word for it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def _plain(value: Any) -> Any:
