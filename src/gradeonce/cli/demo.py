@@ -17,10 +17,18 @@ _MARKER = ".gradeonce-demo"
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo-season"), show_default=True)
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo-season"),
+    show_default=True,
+    help="Where to put it; a folder that an earlier demo made is replaced.",
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another season.")
-@click.option("--days", type=click.IntRange(3, 366), default=180, show_default=True)
-@click.option("--predictions", type=click.IntRange(100, 5_000_000), default=400_000, show_default=True)
+@click.option("--days", type=click.IntRange(3, 366), default=180, show_default=True, help="Length of the season.")
+@click.option(
+    "--predictions", type=click.IntRange(100, 5_000_000), default=400_000, show_default=True, help="Rows to predict."
+)
 def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
     """Simulate a season, load it, grade it and show the report.
 
