@@ -26,6 +26,9 @@ races: $(READY)
 acceptance: $(READY)
 	$(BIN)/pytest tests/acceptance
 
+docs: $(READY)
+	$(BIN)/python docs/generate
+
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 

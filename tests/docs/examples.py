@@ -19,7 +19,7 @@ SHOWN_HOME = "~/season"
 """What the pages call the folder they work in."""
 
 _MASKS = [
-    (re.compile(r"\b[gl]\d{8}T\d{6}[0-9a-f]{8}\b"), "<run>"),
+    (re.compile(r"\b[gl]\d{8}T\d{6}[0-9a-f]{8}(-[0-9a-f]{8})?\b"), "<run>"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hash>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?"), "<instant>"),
     (re.compile(r"\b\w+@[\w.-]+:\d+:[0-9a-f]{6}"), "<holder>"),
@@ -58,11 +58,7 @@ class Runner:
     def page(self, page: Page) -> list[str]:
         """Save the page's files, run its examples, and return what is wrong, one text each."""
         wrong = []
-        for block in page.blocks:
-            if block.file:
-                path = self.folder / block.file
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, encoding="utf-8")
+        self.save_files(page)
         for example in examples(page):
             printed = self.run(example)
             if self.last_code and not example.code_is_shown:
@@ -70,6 +66,14 @@ class Runner:
             elif example.expected is not None and not same(printed, example.expected):
                 wrong.append(f"{example.where}: {example.code}\n--- printed\n{printed}\n--- shown\n{example.expected}")
         return wrong
+
+    def save_files(self, page: Page) -> None:
+        """Save every block that the reader is told to save."""
+        for block in page.blocks:
+            if block.file:
+                path = self.folder / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text, encoding="utf-8")
 
     def run(self, example: Example) -> str:
         """Run one example and return what it printed, stdout and stderr as they came."""
