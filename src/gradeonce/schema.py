@@ -6,8 +6,14 @@ Types are five words that each warehouse maps to its own: `text`, `date`, `insta
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from gradeonce.errors import UsageError
+
+SMALL_STATE = ("grading_runs", "ledger", "loads", "leases", "publish_fences")
+"""What a warehouse keeps about itself; offered to queries under these names, so no table may be called so."""
 
 
 class ColumnType(StrEnum):
@@ -52,6 +58,26 @@ class Table:
     stamps: tuple[str, ...] = ()
     indexed: tuple[str, ...] = ()
     version_of: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a definition that could not be kept apart from others, or that contradicts itself.
+
+        Raises:
+            UsageError: If it is one.
+        """
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.name) or self.name.lower() in SMALL_STATE:
+            raise UsageError(
+                f"{self.name!r} cannot name a table: letters, digits and _ are allowed, and none of "
+                f"{', '.join(SMALL_STATE)}."
+            )
+        names = self.column_names
+        if len({name.lower() for name in names}) != len(names):
+            raise UsageError(f"{self.name} has two columns of the same name.")
+        strangers = {self.partition, *self.key, *self.stamps, *self.version_of, *self.indexed} - set(names)
+        if strangers:
+            raise UsageError(f"{self.name} has no column {', '.join(sorted(strangers))}.")
+        if self.partition in self.stamps:
+            raise UsageError(f"{self.name} is partitioned by {self.partition}, which therefore cannot be a stamp.")
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from gradeonce.chain import GENESIS, Entry, canonical_json, seal
 from gradeonce.clock import Clock
 from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
-from gradeonce.schema import Column, ColumnType, Table
+from gradeonce.schema import SMALL_STATE, Column, ColumnType, Table
 from gradeonce.sqlite_file import SqliteFile, write_turn
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import OnStep
@@ -124,8 +124,13 @@ class Catalog:
             yield
 
     def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
-        """Return the fences of these partitions, creating those that are missing."""
+        """Return the fences of these partitions, creating those that are missing.
+
+        Raises:
+            RefusedForSafety: If a table of this name was written before with other columns.
+        """
         found = self._fences(table)
+        self._refuse_other_columns(table)
         missing = [partition for partition in partitions if partition not in found]
         if missing:
             with self._file.write() as connection:
@@ -136,6 +141,16 @@ class Catalog:
                 )
             found = self._fences(table)
         return {partition: found[partition] for partition in partitions}
+
+    def _refuse_other_columns(self, table: Table) -> None:
+        # Files with and without a column cannot be read together: every later query would fail.
+        with self._file.read() as connection:
+            row = connection.execute("SELECT definition FROM tables WHERE name = ?", (table.name,)).fetchone()
+        if row is not None and row[0] != _definition(table):
+            raise RefusedForSafety(
+                f"A table {table.name} with other columns, key or stamps stands in this book already.",
+                hint="Publish it under another name.",
+            )
 
     def all_fences(self, table: Table) -> list[Fence]:
         """Return every fence of the table, in the order of partitions."""
@@ -271,7 +286,7 @@ class Catalog:
         """Return the small tables for queries: name -> (columns, rows as a JSON array of arrays)."""
         state = {}
         with self._file.read() as connection:
-            for name in ("grading_runs", "loads", "ledger", "publish_fences", "leases"):
+            for name in SMALL_STATE:
                 if name == "leases" and not _has_leases(connection):
                     continue
                 cursor = connection.execute(_sql(f"view_{name}"))
