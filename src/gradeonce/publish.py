@@ -125,7 +125,7 @@ def publish(
         query: SELECT of all columns of the table, for exactly these partitions. It is run again if somebody else
             commits first, so it must read its inputs afresh.
         partitions: Partitions to replace; one for which the query returns no row becomes empty.
-        run_id: Identity of this run; names its files and its ledger entries.
+        run_id: Identity of this run, in the ledger and in the revisions.
         tokens: Fencing token per partition, from its lease; None takes them from the fences (no lease is held: then
             the sequence numbers alone keep two publishes apart).
         watched: Further partitions of the table that hold no rows and must hold none until the commit, because the
@@ -154,8 +154,6 @@ def publish(
     clock = clock or SystemClock()
     jitter = random.Random(seed)
     for attempt in range(1, ATTEMPTS + 1):
-        # Each attempt stages under a name of its own: a file of a failed one is never mistaken for ours.
-        name = run_id if attempt == 1 else f"{run_id}-{attempt}"
         fences = warehouse.fences(table, [*partitions, *watched])
         bases = {partition: fences[partition] for partition in partitions}
         on_step("publish.based")
@@ -163,7 +161,7 @@ def publish(
         _refuse_stale(table, bases, used)
         watches = [_watch(fences[partition]) for partition in watched]
         try:
-            with warehouse.stage(table, query, run_id=name) as stage:
+            with warehouse.stage(table, query, run_id=run_id) as stage:
                 on_step("publish.staged")
                 work = _Work(table, bases, used, watches, run_id, holder, kind, dry_run)
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)

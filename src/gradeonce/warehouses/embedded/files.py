@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,15 @@ ROW_GROUP_ROWS = 16_384
 """Rows are sorted by partition; small row groups let one date be read without its neighbours."""
 
 _UNSAFE_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.s3fs", "afs")
+
+
+def unique_name(run_id: str) -> str:
+    """Return a file name, without ending, that nobody else has: readable by its run, safe whatever the run is called.
+
+    Callers choose run ids; two that choose the same one must not write the same file, and least of all one that
+    readers are reading.
+    """
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', run_id)[:80]}-{os.urandom(4).hex()}"
 
 
 def copy_to_parquet(

@@ -14,7 +14,7 @@ from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import Landed, OnStep
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
-from gradeonce.warehouses.embedded.files import copy_to_parquet
+from gradeonce.warehouses.embedded.files import copy_to_parquet, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, relation
 from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, relation_facts, row_text, seal_file
 from gradeonce.warehouses.engine import run
@@ -46,11 +46,12 @@ def land(
     files: list[WrittenFile] = []
     landed: dict[str, int] = {}
     known = 0
-    staged = [folder / STAGING_FOLDER / f"{entry.run_id}.{name}.parquet" for name in relations]
+    unique = unique_name(entry.run_id)
+    staged = [folder / STAGING_FOLDER / f"{unique}.{name}.parquet" for name in relations]
     try:
         for path, (table, name) in zip(staged, relations.values(), strict=True):
             offered = fetch(engine, f"SELECT count(*) FROM {name}").rows[0][0]
-            more = _new_rows(engine, catalog, folder, table, name, path, entry.run_id, on_step)
+            more = _new_rows(engine, catalog, folder, table, name, path, unique, on_step)
             if more is not None:
                 moves += more[0]
                 files.append(more[1])
@@ -100,7 +101,7 @@ def _new_rows(
     table: Table,
     name: str,
     path: Path,
-    run_id: str,
+    unique: str,
     on_step: OnStep,
 ) -> tuple[list[Move], WrittenFile] | None:
     part = quote_identifier(table.partition)
@@ -134,7 +135,7 @@ def _new_rows(
         for fact in facts
     ]
     rows = {fact.partition: fact.rows for fact in facts}
-    return moves, seal_file(engine, folder, table, path, f"{run_id}.parquet", rows, on_step)
+    return moves, seal_file(engine, folder, table, path, f"{unique}.parquet", rows, on_step)
 
 
 def _unknown(table: Table, name: str) -> str:

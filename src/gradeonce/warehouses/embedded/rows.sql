@@ -3,8 +3,9 @@
 concat_ws(chr(31), {values})
 
 -- name: facts
--- Rows and content hash per partition. Sums of row hashes do not depend on the order of rows.
-SELECT CAST({partition} AS VARCHAR) AS partition, count(*) AS rows,
+-- Rows and content hash per partition. Sums of row hashes do not depend on the order of rows. A row that names no
+-- partition is counted under a name that nobody asks for.
+SELECT coalesce(CAST({partition} AS VARCHAR), 'null') AS partition, count(*) AS rows,
     sum(CAST(md5_number_lower(row_text) AS HUGEINT)) AS low, sum(CAST(md5_number_upper(row_text) AS HUGEINT)) AS high
 FROM (SELECT {partition}, {row_text} AS row_text FROM {relation})
 GROUP BY {partition} ORDER BY 1

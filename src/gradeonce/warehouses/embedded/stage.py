@@ -14,9 +14,9 @@ from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import OnStep, Params, Revised, Rows
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
-from gradeonce.warehouses.embedded.files import copy_to_parquet, make_durable
+from gradeonce.warehouses.embedded.files import copy_to_parquet, make_durable, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, in_partitions, relation
-from gradeonce.warehouses.engine import run
+from gradeonce.warehouses.engine import DUCKDB_TYPES, run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,8 +35,9 @@ class EmbeddedStage:
     ) -> None:
         self._engine, self._catalog, self._folder = engine, catalog, folder
         self._table, self._run_id, self._clock = table, run_id, clock
-        self._staged = folder / STAGING_FOLDER / f"{run_id}.parquet"
-        self._revisions = folder / STAGING_FOLDER / f"{run_id}.revisions.parquet"
+        self._name = unique_name(run_id)
+        self._staged = folder / STAGING_FOLDER / f"{self._name}.parquet"
+        self._revisions = folder / STAGING_FOLDER / f"{self._name}.revisions.parquet"
         self._compared: tuple[str, ...] = ()
         self._facts: list[PartitionFacts] | None = None
 
@@ -50,9 +51,16 @@ class EmbeddedStage:
         return self._staged.with_suffix(".carried.parquet")
 
     def fill(self, query: Query) -> None:
-        """Run the query into the staging file, sorted by partition."""
-        columns = ", ".join(quote_identifier(name) for name in self._table.column_names)
-        select = f"SELECT {columns} FROM ({query.sql}) ORDER BY {quote_identifier(self._table.partition)}"
+        """Run the query into the staging file, sorted by partition, in the types that the table declares.
+
+        Files of one table are read together, and the engine reads all of them in the types of the first: a 1.5 beside
+        a whole-number column would come back as 2.
+        """
+        columns = ", ".join(
+            f"CAST(made.{quote_identifier(c.name)} AS {DUCKDB_TYPES[c.type]}) AS {quote_identifier(c.name)}"
+            for c in self._table.columns
+        )
+        select = f"SELECT {columns} FROM ({query.sql}) made ORDER BY {quote_identifier(self._table.partition)}"
         copy_to_parquet(self._engine, select, self._staged, query.params)
         run(
             self._engine,
@@ -130,12 +138,12 @@ class EmbeddedStage:
             on_step("seal.written")
             rows = {partition: move.rows for partition, move in replaced.items() if move.rows}
             files.append(
-                seal_file(self._engine, self._folder, self._table, path, f"{self._run_id}.parquet", rows, on_step)
+                seal_file(self._engine, self._folder, self._table, path, f"{self._name}.parquet", rows, on_step)
             )
         if self._compared and self._revisions.exists():
             rows = dict(self.query("SELECT partition, count(*) FROM revisions GROUP BY partition").rows)
             if rows:
-                name = f"{self._run_id}.parquet"
+                name = f"{self._name}.parquet"
                 files.append(seal_file(self._engine, self._folder, REVISIONS, self._revisions, name, rows, on_step))
         return files
 
