@@ -81,10 +81,12 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @property
     def required(self) -> tuple[str, ...]:
+        """Names of the columns that never hold a null."""
         return tuple(column.name for column in self.columns if column.required)
 
     @property

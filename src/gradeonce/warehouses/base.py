@@ -72,6 +72,7 @@ class Revised:
 
     @property
     def total(self) -> int:
+        """All of them together."""
         return self.added + self.removed + self.changed
 
 
