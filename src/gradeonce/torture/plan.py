@@ -1,0 +1,103 @@
+"""The nemesis's plan: which fault strikes when and whom. The same seed makes the same plan."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+PER_SECOND = {"kill": 1.0, "pause": 1.2, "cut": 0.5, "flush": 0.5, "skew": 0.5}
+"""How often each kind strikes, on average, with eight workers: about two hundred faults a minute."""
+
+WORKERS_THE_RATES_ARE_FOR = 8
+
+QUIET_SECONDS = 0.5
+"""Nothing strikes before the workers have had time to start."""
+
+_STEPS = {
+    # Before the look at the lease that precedes the commit.
+    "publish.based": 1,
+    "publish.staged": 2,
+    "publish.compared": 1,
+    # Between that look and the commit: a pause here is what only a fence can catch.
+    "seal.written": 3,
+    "seal.torture_rows": 5,
+    # Within the commit, where everybody else waits; and after it, before anybody was told.
+    "commit.begun": 1,
+    "commit.pointed": 1,
+    "commit.ledgered": 1,
+    "commit.done": 3,
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One blow.
+
+    Attributes:
+        number: 1 for the first of the plan.
+        at_seconds: When, from the start.
+        kind: kill, pause, flush, cut or skew.
+        slot: The worker it strikes; None for all of them, or for the store.
+        step: For kill and pause: the step of a publish at which it strikes; empty: wherever the worker is.
+        seconds: How long a pause, cut or skew lasts.
+        skew_seconds: How far the worker's wall clock is off.
+        mode: For a cut: `before` the store hears the request, or `after`, when only the answer is lost.
+    """
+
+    number: int
+    at_seconds: float
+    kind: str
+    slot: int | None = None
+    step: str = ""
+    seconds: float = 0.0
+    skew_seconds: float = 0.0
+    mode: str = ""
+
+
+def make_plan(
+    seed: int, *, seconds: float, workers: int, kinds: Sequence[str], lease_seconds: float
+) -> tuple[Fault, ...]:
+    """Return the faults of one torture, in order of time.
+
+    Args:
+        seed: Decides everything.
+        seconds: How long the torture lasts.
+        workers: How many there are to strike; with fewer of them kills and pauses come less often.
+        kinds: Which kinds may strike.
+        lease_seconds: Length of a lease: pauses last longer than it.
+    """
+    drafts = []
+    for kind in sorted(kinds):
+        # One source per kind: leaving a kind out does not move the others.
+        chance = random.Random(f"{seed}/{kind}")
+        crowd = min(1.0, workers / WORKERS_THE_RATES_ARE_FOR) if kind in ("kill", "pause") else 1.0
+        at = QUIET_SECONDS
+        while (at := at + chance.uniform(0.4, 1.6) / (PER_SECOND[kind] * crowd)) < seconds:
+            drafts.append(_draft(kind, at, chance, workers, lease_seconds))
+    drafts.sort(key=lambda fault: (fault.at_seconds, fault.kind))
+    return tuple(replace(fault, number=number) for number, fault in enumerate(drafts, start=1))
+
+
+def _draft(kind: str, at: float, chance: random.Random, workers: int, lease_seconds: float) -> Fault:
+    slot = chance.randrange(workers)
+    if kind in ("kill", "pause"):
+        step = "" if chance.random() < 0.3 else chance.choices(list(_STEPS), list(_STEPS.values()))[0]
+        # A pause inside the commit stops everybody: long enough to lose the lease, and no longer.
+        longest = 1.4 if step.startswith("commit.") else 2.5
+        pause = chance.uniform(1.2, longest) * lease_seconds
+        return Fault(0, at, kind, slot, step, seconds=pause if kind == "pause" else 0.0)
+    if kind == "cut":
+        everybody = chance.random() < 0.5
+        return Fault(
+            0,
+            at,
+            kind,
+            None if everybody else slot,
+            seconds=chance.uniform(0.2, 1.5) * lease_seconds,
+            mode=chance.choice(("before", "after")),
+        )
+    if kind == "skew":
+        off = chance.uniform(0.5, 3.0) * lease_seconds * chance.choice((-1, 1))
+        return Fault(0, at, kind, slot, seconds=chance.uniform(1.0, 3.0) * lease_seconds, skew_seconds=off)
+    return Fault(0, at, kind)

@@ -1,0 +1,176 @@
+"""The nemesis's plan, and what it controls: a file, a clock and the way to a lock store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gradeonce.errors import TransientWarehouseError, UsageError
+from gradeonce.leases import MemoryLeases
+from gradeonce.torture.control import Blow, ControlFile, Controls, CutLeases, SkewedClock, without, write_controls
+from gradeonce.torture.orders import FAULTS, Orders, TortureOptions
+from gradeonce.torture.plan import Fault, make_plan
+from gradeonce.torture.shelves import Version, in_play
+
+
+def a_plan(
+    seed: int = 1, *, seconds: float = 60.0, workers: int = 8, kinds: tuple[str, ...] = FAULTS
+) -> tuple[Fault, ...]:
+    return make_plan(seed, seconds=seconds, workers=workers, kinds=kinds, lease_seconds=1.0)
+
+
+def test_the_same_seed_makes_the_same_plan() -> None:
+    """And another seed another one."""
+    assert a_plan(1) == a_plan(1)
+    assert a_plan(1) != a_plan(2)
+
+
+def test_a_minute_holds_hundreds_of_faults_of_every_kind() -> None:
+    """60 s at 1.0 + 1.2 + 0.5 + 0.5 + 0.5 = 3.7 faults a second: about 220, of each kind at least 20."""
+    kinds = Counter(fault.kind for fault in a_plan())
+
+    assert set(kinds) == set(FAULTS)
+    assert kinds.total() > 180
+    assert min(kinds.values()) > 20
+
+
+def test_faults_come_in_order_and_within_the_time() -> None:
+    """Numbered from 1, none before the workers are up, none after the end."""
+    plan = a_plan(seconds=10)
+    instants = [fault.at_seconds for fault in plan]
+
+    assert [fault.number for fault in plan] == list(range(1, len(plan) + 1))
+    assert instants == sorted(instants)
+    assert instants[0] > 0.5
+    assert instants[-1] < 10
+
+
+def test_pauses_outlast_the_lease() -> None:
+    """A pause shorter than the lease would prove nothing."""
+    assert min(fault.seconds for fault in a_plan() if fault.kind == "pause") > 1.0
+
+
+def test_leaving_a_kind_out_does_not_move_the_others() -> None:
+    """So a violation can be narrowed down by leaving out one kind after the other."""
+    pauses = [fault.at_seconds for fault in a_plan() if fault.kind == "pause"]
+
+    assert [fault.at_seconds for fault in a_plan(kinds=("pause",))] == pauses
+    assert a_plan(kinds=()) == ()
+
+
+def test_fewer_workers_are_killed_less_often() -> None:
+    """With 2 workers a quarter of the kills: somebody has to be left to publish."""
+    kills = [fault for fault in a_plan(workers=2) if fault.kind == "kill"]
+
+    assert 10 < len(kills) < 20
+    assert {fault.slot for fault in kills} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"faults": ("kill", "earthquake")}, {"algorithm": "hope"}, {"seconds": 0}, {"workers": 0}]
+)
+def test_options_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    """Each names what was expected."""
+    with pytest.raises(UsageError):
+        TortureOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_command_names_everything_the_plan_depends_on() -> None:
+    """It is printed with every verdict."""
+    options = TortureOptions(seconds=2.5, seed=7, workers=3, algorithm="naive", faults=())
+
+    assert options.command == "gradeonce torture --seconds 2.5 --seed 7 --workers 3 --algorithm naive --faults none"
+
+
+def test_orders_survive_the_way_to_another_process() -> None:
+    """JSON makes a list of a tuple; orders are the same again."""
+    orders = Orders("/x", 1.0, 2, 3, "naive", ("kill", "cut"), 1, 1.0, "sqlite", "fence", 1, 1, False, 5.5)
+
+    assert Orders.from_json(orders.to_json()) == orders
+
+
+def test_versions_differ_by_worker_life_and_turn() -> None:
+    """Name and number: no two of 4 x 3 x 5 versions are alike."""
+    versions = [Version.of(slot, life, turn) for slot in range(4) for life in range(1, 4) for turn in range(5)]
+
+    assert len({version.name for version in versions}) == len({version.number for version in versions}) == 60
+
+
+def test_a_checksum_is_the_sum_of_the_amounts() -> None:
+    """Number 3: 5 + 3 = 8 rows with the amounts 3 to 10, which add up to 52."""
+    assert (Version("v", 3).rows, Version("v", 3).checksum) == (8, 52)
+
+
+def test_fresh_partitions_come_into_play() -> None:
+    """Three at a time, one step every five seconds; readers look one further back."""
+    assert in_play(0.0) == ["shelf-0000", "shelf-0001", "shelf-0002"]
+    assert in_play(11.0, before=1) == ["shelf-0001", "shelf-0002", "shelf-0003", "shelf-0004"]
+
+
+@pytest.fixture
+def controls(tmp_path: Path) -> Path:
+    """A control file with nothing switched on."""
+    path = tmp_path / "control.json"
+    write_controls(path, Controls())
+    return path
+
+
+def test_controls_are_read_again_when_they_were_replaced(controls: Path) -> None:
+    """What is read is what was written, keys as numbers."""
+    file = ControlFile(controls)
+    assert file.read() == Controls()
+
+    on = Controls(True, {1: "after"}, {2: -1.5}, {3: Blow(4, "kill", "commit.done")})
+    write_controls(controls, on)
+
+    assert file.read() == on
+    assert without(on, 3).blows == {}
+
+
+def test_a_skewed_clock_moves_its_wall_hand_only(controls: Path) -> None:
+    """An hour ahead by the wall, unmoved by the monotonic hand; and only for the worker named."""
+    write_controls(controls, Controls(skews={1: 3600.0}))
+    skewed, other = SkewedClock(ControlFile(controls), 1), SkewedClock(ControlFile(controls), 2)
+
+    assert (skewed.now() - datetime.now(UTC)).total_seconds() == pytest.approx(3600, abs=5)
+    assert (other.now() - datetime.now(UTC)).total_seconds() == pytest.approx(0, abs=5)
+    assert skewed.monotonic() == pytest.approx(other.monotonic(), abs=5)
+
+
+def test_a_store_that_is_cut_off_before_hears_nothing(controls: Path) -> None:
+    """The claim is refused, and the store has no record of it."""
+    store = MemoryLeases()
+    write_controls(controls, Controls(cuts={1: "before"}))
+
+    with pytest.raises(TransientWarehouseError, match="out of reach"):
+        CutLeases(store, ControlFile(controls), 1).try_acquire("k", holder="h", ttl_seconds=1, floor=0)
+
+    assert store.records() == []
+
+
+def test_a_store_whose_answer_is_lost_has_done_it(controls: Path) -> None:
+    """The caller sees an error; the claim stands all the same."""
+    store = MemoryLeases()
+    write_controls(controls, Controls(cuts={1: "after"}))
+
+    with pytest.raises(TransientWarehouseError, match="answer was lost"):
+        CutLeases(store, ControlFile(controls), 1).try_acquire("k", holder="h", ttl_seconds=1, floor=0)
+
+    assert [record.holder for record in store.records()] == ["h"]
+
+
+def test_a_store_that_is_not_cut_off_answers(controls: Path) -> None:
+    """All verbs go through for a worker that is not named."""
+    write_controls(controls, Controls(cuts={1: "before"}))
+    store = CutLeases(MemoryLeases(), ControlFile(controls), 2)
+    token = store.try_acquire("k", holder="h", ttl_seconds=60, floor=4).token
+
+    assert token == 5
+    assert store.renew("k", holder="h", token=token)
+    assert store.release("k", holder="h", token=token)
+    assert not store.break_claim("k", token=token)
+    assert len(store.records()) == 1
+    store.close()
