@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from servers import postgres, valkey
+
+__all__ = ["postgres", "real_data", "valkey"]
+
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -15,7 +15,7 @@ from gradeonce.config import Settings, load_settings
 from gradeonce.dates import days_between, parse_day
 from gradeonce.errors import ConfigError, RefusedForSafety, UsageError
 from gradeonce.grading import Grader, PartitionRun
-from gradeonce.leases import LeaseStore, SqliteLeases, new_holder
+from gradeonce.leases import LeaseStore, SqliteLeases, new_holder, open_store
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Published, ignore_steps, publish
 from gradeonce.schema import PREDICTIONS, Table
@@ -74,7 +74,11 @@ class Book:
     def leases(self) -> LeaseStore:
         """The lease store, for `gradeonce.leases.acquire` and for looking who holds what."""
         if self._leases is None:
-            self._leases = SqliteLeases(self.settings.book_path / CATALOG_FILE, clock=self.clock)
+            catalog = self.settings.book_path / CATALOG_FILE
+            # Switched off, there is still the book's own store to look at, with what was claimed before.
+            self._leases = open_store(self.settings.store, catalog=catalog, clock=self.clock) or SqliteLeases(
+                catalog, clock=self.clock
+            )
         return self._leases
 
     def close(self) -> None:

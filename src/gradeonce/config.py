@@ -14,11 +14,21 @@ from gradeonce.schema import ROW_TABLES
 
 CONFIG_FILE = "gradeonce.toml"
 ENVIRONMENT_PREFIX = "GRADEONCE_"
+LOCK_SCHEMES = ("postgresql", "postgres", "redis", "rediss", "valkey", "valkeys")
+"""How the URL of a lock store may begin."""
 
 
-def _setting(section: str, default: Any, help_text: str, *, choices: tuple[str, ...] = (), above: float = 0) -> Any:
+def _setting(
+    section: str,
+    default: Any,
+    help_text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    schemes: tuple[str, ...] = (),
+    above: float = 0,
+) -> Any:
     # Any: dataclasses.field() is typed as the type of the field it stands for.
-    metadata = {"section": section, "help": help_text, "choices": choices, "above": above}
+    metadata = {"section": section, "help": help_text, "choices": choices, "schemes": schemes, "above": above}
     if isinstance(default, tuple):
         return field(default_factory=lambda: default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -36,7 +46,12 @@ class Settings:
     threads: int = _setting("warehouse", 0, "Threads of the engine; 0 takes one per core.", above=-1)
     timezone: str = _setting("league", "America/New_York", "Where the league's dates are counted.")
     store: str = _setting(
-        "lock", "sqlite", "Where leases live; `off` leaves correctness to the fence alone.", choices=("sqlite", "off")
+        "lock",
+        "sqlite",
+        "Where leases live: `sqlite` in the book, `memory` within one process, or the URL of a server, such as "
+        "postgresql://user:password@host/database or redis://host:6379/0; `off` leaves correctness to the fence alone.",
+        choices=("sqlite", "memory", "off"),
+        schemes=LOCK_SCHEMES,
     )
     ttl_seconds: float = _setting("lock", 60.0, "How long a lease lasts unless renewed (it is, every third of this).")
     wait_seconds: float = _setting("lock", 120.0, "How long to wait for a lease that somebody holds.", above=-1)
@@ -63,7 +78,8 @@ class Settings:
     chunk_rows: int = _setting("grading", 500_000, "A backfill commits dates in chunks of about this many predictions.")
     player_aliases: str = _setting("players", "", "CSV of further spellings (columns: alias, player).")
     tables: Mapping[str, str] = field(
-        default_factory=dict, metadata={"section": "tables", "help": "Physical table names.", "choices": (), "above": 0}
+        default_factory=dict,
+        metadata={"section": "tables", "help": "Physical table names.", "choices": (), "schemes": (), "above": 0},
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     base_folder: Path = field(default_factory=Path.cwd, repr=False, compare=False)
@@ -193,7 +209,8 @@ def _parse(name: str, text: str, where: str) -> Any:
 def _expected(name: str) -> str:
     setting = _FIELDS[name]
     if setting.metadata["choices"]:
-        return "one of " + ", ".join(repr(choice) for choice in setting.metadata["choices"])
+        urls = [f"{scheme}://..." for scheme in setting.metadata["schemes"]]
+        return "one of " + ", ".join([*(repr(choice) for choice in setting.metadata["choices"]), *urls])
     above = setting.metadata["above"]
     number = "0 or more" if above < 0 else "above 0"
     return {
@@ -208,8 +225,9 @@ def _expected(name: str) -> str:
 def _checked(name: str, value: Any, where: str) -> Any:
     setting = _FIELDS[name]
     kind = str(setting.type)
-    wrong = ConfigError(f"{where} is {value!r}; expected {_expected(name)}.")
-    if setting.metadata["choices"] and value not in setting.metadata["choices"]:
+    wrong = ConfigError(f"{where} is {mask_secrets(repr(value))}; expected {_expected(name)}.")
+    is_url = isinstance(value, str) and value.partition("://")[0] in setting.metadata["schemes"] and "://" in value
+    if setting.metadata["choices"] and value not in setting.metadata["choices"] and not is_url:
         raise wrong
     if kind == "bool" and not isinstance(value, bool):
         raise wrong
@@ -275,8 +293,10 @@ def shown_settings(settings: Settings) -> list[ShownSetting]:
 
 
 def mask_secrets(text: str) -> str:
-    """Replace the password of every URL in the text."""
-    return re.sub(r"(\w+://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+    """Replace the password of every URL in the text, before its host or among its options."""
+    # Up to the last @: a password may hold one that should have been escaped.
+    text = re.sub(r"(\w+://[^:/@\s]*):[^\s\"']*@", r"\1:***@", text)
+    return re.sub(r"([?&]\w*password=)[^&\s\"']*", r"\1***", text)
 
 
 def _toml(value: Any) -> str:

