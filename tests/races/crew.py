@@ -17,7 +17,7 @@ from gradeonce.errors import GradeonceError
 from races.jobs import ENDLESS, JOBS
 from races.unfenced import fence_switched_off
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 """After this a stuck round fails instead of hanging."""
 
 _spawn = multiprocessing.get_context("spawn")

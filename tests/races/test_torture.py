@@ -74,8 +74,8 @@ def test_the_guarantees_hold_under_every_fault(tortured: tuple[Path, int, dict[s
     assert (code, verdict["holds"], verdict["crashes"]) == (0, True, [])
     assert set(verdict["faults"]) == set(FAULTS)
     assert sum(verdict["faults"].values()) >= 35
-    assert verdict["published"] >= 10
-    assert verdict["looks"] >= 10
+    assert verdict["published"] >= 5
+    assert verdict["looks"] >= 5
     # Something was at stake: a lease ran out and somebody else went on.
     assert verdict["takeovers"] + verdict["stale_refused"] > 0
 
