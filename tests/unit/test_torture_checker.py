@@ -146,6 +146,26 @@ def test_half_of_a_publish_of_two_partitions_is_found() -> None:
     ]
 
 
+def test_a_publish_that_leaves_one_of_two_partitions_unchanged_is_whole() -> None:
+    """Seen in a real run: b comes again on both shelves, where one has it already and keeps the stamps of b."""
+    shelves = (SHELF, NEIGHBOUR)
+    parts = {
+        SHELF: {"status": "unchanged", "token": 2, "seq": 4},
+        NEIGHBOUR: {"status": "published", "token": 2, "seq": 1},
+    }
+    seen_at_last = {SHELF: seen(B, "b"), NEIGHBOUR: seen(B, "b_more")}
+    events = with_events(
+        attempt(5.1, "w1.1", "b_more", B, 2, shelves),
+        Event(5.5, "w1.1", "acknowledged", {"run": "b_more", "shelves": parts}),
+        entry(4, "b_more", token=2, seq=4, content="hash-b", rows=8, status="unchanged"),
+        entry(5, "b_more", token=2, seq=1, content="hash-b", rows=8, shelf=NEIGHBOUR),
+        looked(5.7, seen_at_last, asked=shelves),
+        Event(9.5, "judge", "stands", {"began": 9.4, "asked": list(shelves), "shelves": seen_at_last}),
+    )
+
+    assert check(events) == []
+
+
 # G3
 
 

@@ -59,6 +59,7 @@ def no_duplicates(records: Records) -> Iterator[Violation]:
 
 def no_torn_reads(records: Records) -> Iterator[Violation]:
     """G2: every look at a shelf sees one version, whole; and of a publish of two shelves, both parts or none."""
+    wrote = _rows_since(records)
     filled_at: dict[str, float] = {}
     for commit in records.acks:
         filled_at.setdefault(commit.shelf, commit.acked_at or 0.0)
@@ -69,7 +70,7 @@ def no_torn_reads(records: Records) -> Iterator[Violation]:
                 yield Violation("G2", look.at, shelf, f"{look.who} saw {message}", seen.runs)
             if seen.rows and filled_at.get(shelf, look.at) >= look.at:
                 filled_at[shelf] = look.at
-        yield from _half_a_publish(records, look)
+        yield from _half_a_publish(records, look, wrote)
 
 
 def _torn(records: Records, shelf: str, seen: Seen, *, was_filled: bool) -> str:
@@ -90,23 +91,30 @@ def _torn(records: Records, shelf: str, seen: Seen, *, was_filled: bool) -> str:
     return ""
 
 
-def _half_a_publish(records: Records, look: Look) -> Iterator[Violation]:
-    steps = _steps(records)
+def _half_a_publish(records: Records, look: Look, wrote: Mapping[tuple[str, str], int]) -> Iterator[Violation]:
     stood = {shelf: 0 for shelf, seen in look.shelves.items() if not seen.rows}
     whole = {shelf: seen for shelf, seen in look.shelves.items() if _is_whole(seen)}
-    for shelf, seen in whole.items():
-        step = steps.get((shelf, seen.runs[0]))
-        if step is not None:
-            stood[shelf] = step.seq
+    stood.update({shelf: wrote[shelf, seen.runs[0]] for shelf, seen in whole.items() if (shelf, seen.runs[0]) in wrote})
     for run in sorted({seen.runs[0] for seen in whole.values()} & set(records.attempts)):
         for shelf in records.attempts[run].shelves:
-            step = steps.get((shelf, run))
-            if step is not None and stood.get(shelf, step.seq) < step.seq:
+            seq = wrote.get((shelf, run), 0)
+            if stood.get(shelf, seq) < seq:
                 message = (
-                    f"{look.who} saw half of run {run}: its other part, version {step.seq} of {shelf}, "
+                    f"{look.who} saw half of run {run}: its other part, version {seq} of {shelf}, "
                     f"was not there yet (version {stood[shelf]} was)"
                 )
                 yield Violation("G2", look.at, shelf, message, (run,))
+
+
+def _rows_since(records: Records) -> dict[tuple[str, str], int]:
+    """Return, by shelf and run, the version that wrote the rows standing after the run; unchanged ones are older."""
+    wrote = {}
+    for shelf, commits in records.commits().items():
+        seq = 0
+        for commit in commits:
+            seq = commit.seq if commit.status == "published" else seq
+            wrote[shelf, commit.run] = seq
+    return wrote
 
 
 def no_stale_writer(records: Records) -> Iterator[Violation]:

@@ -6,6 +6,7 @@ them is here: an unfenced variant of its commit, and a way to make its lock stor
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,8 @@ class EmbeddedPlace:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._folder = Path(orders.folder) / "book"
-        self._locks = lock_faults(orders.store, catalog=self._folder / CATALOG_FILE)
+        name = re.sub(r"\W+", "_", Path(orders.folder).name)
+        self._locks = lock_faults(orders.store, catalog=self._folder / CATALOG_FILE, name=f"torture_{name}")
         self._fences: EmbeddedWarehouse | None = None
 
     def create(self) -> None:

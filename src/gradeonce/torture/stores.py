@@ -1,16 +1,20 @@
 """The lock stores a torture can use: each with records of its own, which it can make the store forget, and removes.
 
-The records lie apart from the user's, so that a flush in the middle of a torture never touches a lease of anybody else.
+The records lie beside the user's (another hash in Redis, another table in PostgreSQL), so that a flush in the middle of
+a torture never touches a lease of anybody else.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol
 
 from gradeonce.clock import Clock
+from gradeonce.errors import TransientWarehouseError
 from gradeonce.leases import LeaseStore, MemoryLeases, SqliteLeases
 from gradeonce.sqlite_file import SqliteFile
+from gradeonce.statements import quote_identifier
 
 
 class LockFaults(Protocol):
@@ -76,15 +80,84 @@ class Off(InMemory):
         return None
 
 
-def lock_faults(store: str, *, catalog: Path) -> LockFaults:
+class InRedis:
+    """A hash of its own in Redis or Valkey."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self._name = url, f"gradeonce:{name}"
+
+    def open(self, clock: Clock) -> LeaseStore | None:
+        """See `LockFaults.open`."""
+        from gradeonce.leases.redis_store import RedisLeases
+
+        return RedisLeases(self._url, name=self._name)
+
+    def flush(self) -> int:
+        """See `LockFaults.flush`."""
+        import redis
+
+        client = redis.Redis.from_url(re.sub("^valkey", "redis", self._url))
+        try:
+            with client.pipeline() as both:
+                both.hlen(self._name)
+                both.delete(self._name)
+                return int(both.execute()[0])
+        except redis.RedisError as error:
+            raise TransientWarehouseError(f"The lock store could not be flushed: {type(error).__name__}.") from error
+        finally:
+            client.close()
+
+    def remove(self) -> None:
+        """See `LockFaults.remove`."""
+        self.flush()
+
+
+class InPostgres:
+    """A table of its own in PostgreSQL."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self._url, self._table = url, name
+
+    def open(self, clock: Clock) -> LeaseStore | None:
+        """See `LockFaults.open`."""
+        from gradeonce.leases.postgres_store import PostgresLeases
+
+        return PostgresLeases(self._url, table=self._table)
+
+    def flush(self) -> int:
+        """See `LockFaults.flush`."""
+        return self._run(f"DELETE FROM {quote_identifier(self._table)}")
+
+    def remove(self) -> None:
+        """See `LockFaults.remove`."""
+        self._run(f"DROP TABLE IF EXISTS {quote_identifier(self._table)}")
+
+    def _run(self, sql: str) -> int:
+        import psycopg
+
+        try:
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                return connection.execute(sql.encode()).rowcount
+        except psycopg.errors.UndefinedTable:
+            return 0
+        except psycopg.Error as error:
+            raise TransientWarehouseError(f"The lock store could not be flushed: {type(error).__name__}.") from error
+
+
+def lock_faults(store: str, *, catalog: Path, name: str) -> LockFaults:
     """Return the lock store that a setting names, with records of this torture only.
 
     Args:
         store: As in [lock] store.
         catalog: The SQLite file of `sqlite`.
+        name: Letters, digits and underscores that no other torture has.
     """
     if store == "off":
         return Off()
     if store == "memory":
         return InMemory()
+    if store.startswith("postgres"):
+        return InPostgres(store, name)
+    if "://" in store:
+        return InRedis(store, name)
     return InTheBook(catalog)

@@ -30,7 +30,8 @@ class Verdict:
         published: Publishes acknowledged that moved a partition to another version.
         unchanged: Publishes of the content that stood already, acknowledged as such.
         refused: Publishes refused, by reason: superseded (by the fence), expired or taken_over or released (the worker
-            saw in time that its lease was lost), conflict (others committed first, every time).
+            saw in time that its lease was lost), outrun (it had no lease, and a holder of one came in between),
+            conflict (others committed first, every time).
         failed: Publishes that ended in another error that may be retried.
         unlocked: Publishes under the fence alone, because the lock store was out of reach.
         turned_away: Turns without a lease: somebody else had it, or the store was out of reach.

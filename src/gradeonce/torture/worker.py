@@ -139,8 +139,10 @@ class Worker:
                 seed=self._chance.randrange(1 << 30),
             )
         except LeaseLost as error:
+            # Without a lease nobody is stale: somebody who had one came in between.
+            reason = error.reason if leases else "outrun"
             self._history.record(
-                "refused", run=run_id, shelves=list(shelves), tokens=tokens, reason=error.reason, error=error.message
+                "refused", run=run_id, shelves=list(shelves), tokens=tokens, reason=reason, error=error.message
             )
             return False
         except PublishConflict as error:
