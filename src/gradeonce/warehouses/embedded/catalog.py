@@ -209,9 +209,10 @@ class Catalog:
             LeaseLost: If a fence has accepted a higher token than a move's.
             PublishConflict: If a partition is no longer at its move's base, or the content was loaded meanwhile.
         """
-        at = self._clock.now().isoformat(timespec="microseconds")
         with self._file.write() as connection:
             on_step("commit.begun")
+            # Taken while nobody else writes: instants in the ledger then rise with its numbers.
+            at = self._clock.now().isoformat(timespec="microseconds")
             for move in moves:
                 self._advance(connection, move, version, at)
             on_step("commit.fenced")
@@ -264,9 +265,8 @@ class Catalog:
 
     def append(self, drafts: Sequence[EntryDraft]) -> list[Entry]:
         """Append entries that move no rows."""
-        at = self._clock.now().isoformat(timespec="microseconds")
         with self._file.write() as connection:
-            return _append(connection, drafts, at)
+            return _append(connection, drafts, self._clock.now().isoformat(timespec="microseconds"))
 
     def entries(self) -> Iterator[Entry]:
         """Yield the whole ledger, oldest first."""
