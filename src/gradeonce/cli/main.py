@@ -29,6 +29,7 @@ COMMANDS = {
     "revisions": ("looking", "Show grades that changed: old, new and why."),
     "sql": ("looking", "Query the book's tables, read-only."),
     "locks": ("locks", "Show who holds which lease; release one that is stuck."),
+    "run-locked": ("run_locked", "Run any command while a lease is held."),
     "ledger": ("ledger", "Verify the hash chain and the data under it; show its head."),
     "torture": ("torture", "Break everything on purpose, and see whether the guarantees hold."),
     "demo": ("demo", "Simulate a season, load it, grade it and show the report."),
@@ -45,7 +46,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"gradeonce.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = module.__dict__[cmd_name]
+        command: click.Command = module.__dict__[cmd_name.replace("-", "_")]
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
