@@ -243,7 +243,7 @@ class Catalog:
             "keeps": move.change is Change.KEEP,
             "at": at,
         }
-        # Writers take turns in SQLite, so looking is enough to watch a partition: nobody can move it before we are done.
+        # Writers take turns in SQLite, so looking is enough to watch a partition: nobody moves it before we are done.
         passed = move.change is not Change.WATCH and connection.execute(_sql("advance_fence"), values).rowcount == 1
         if not passed:
             token, seq = connection.execute(_sql("fence_now"), values).fetchone()

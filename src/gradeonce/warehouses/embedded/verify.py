@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from gradeonce.chain import Entry
 from gradeonce.model import EntryDraft
-from gradeonce.schema import REVISIONS, ROW_TABLES, Table
+from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, Table
 from gradeonce.statements import quote_identifier
-from gradeonce.warehouses.embedded.catalog import Catalog
+from gradeonce.warehouses.embedded.catalog import Catalog, LiveSegment
 from gradeonce.warehouses.embedded.files import sha256_of
+from gradeonce.warehouses.embedded.pointers import verify_pointers
 from gradeonce.warehouses.embedded.stage import relation_facts
 
 if TYPE_CHECKING:
@@ -41,19 +42,25 @@ def verify_files(catalog: Catalog, folder: Path, entries: Sequence[Entry]) -> tu
 
 
 def verify_tables(
-    engine: DuckDBPyConnection | None, catalog: Catalog, standing: Mapping[tuple[str, str], EntryDraft]
+    engine: DuckDBPyConnection | None,
+    catalog: Catalog,
+    entries: Sequence[Entry],
+    standing: Mapping[tuple[str, str], EntryDraft],
 ) -> list[str]:
     """Return what differs between the ledger and what readers see, one line each.
 
     Args:
         engine: Every table in view: the content hash of every partition is computed from its rows; None: the rows are
             not read, their counts are taken from the catalog.
+        entries: The whole ledger.
         standing: Per table and partition, the last entry that says what stands there.
     """
-    findings = []
-    for table in {table.name: table for table in (*ROW_TABLES, *catalog.tables())}.values():
-        if table.name not in (REVISIONS.name, "quarantined_rows"):
-            findings += _verify_table(engine, catalog, table, standing)
+    tables = {table.name: table for table in (*ROW_TABLES, *catalog.tables())}
+    segments = catalog.live_segments(list(tables))
+    findings = verify_pointers(entries, segments)
+    for table in tables.values():
+        if table.name not in (REVISIONS.name, QUARANTINE.name):
+            findings += _verify_table(engine, catalog, table, segments[table.name], standing)
     return findings
 
 
@@ -61,11 +68,14 @@ def _verify_table(
     engine: DuckDBPyConnection | None,
     catalog: Catalog,
     table: Table,
+    segments: Sequence[LiveSegment],
     standing: Mapping[tuple[str, str], EntryDraft],
 ) -> list[str]:
-    findings = []
     expected = {partition: draft for (name, partition), draft in standing.items() if name == table.name}
-    for fence in catalog.all_fences(table):
+    fences = catalog.all_fences(table)
+    lost = sorted(set(expected) - {fence.partition for fence in fences})
+    findings = [f"{table.name} {partition} has lost its fence" for partition in lost]
+    for fence in fences:
         draft = expected.get(fence.partition)
         if fence.seq and draft is None:
             findings.append(f"{table.name} {fence.partition} was published, but the ledger does not know of it")
@@ -78,12 +88,17 @@ def _verify_table(
                 f"{table.name} {fence.partition}: the fence says version {fence.seq} with {fence.rows} rows, "
                 f"the ledger says version {draft.seq} with {draft.rows} rows"
             )
+        elif draft is not None and fence.token != draft.token:
+            findings.append(
+                f"{table.name} {fence.partition}: the fence has accepted token {fence.token}, "
+                f"the ledger recorded token {draft.token}"
+            )
     counted = {}
     if engine is not None:
         facts = relation_facts(engine, table, quote_identifier(table.name))
         counted = {fact.partition: (fact.rows, fact.content_hash) for fact in facts}
     else:
-        for segment in catalog.live_segments([table.name])[table.name]:
+        for segment in segments:
             rows, _ = counted.get(segment.partition, (0, ""))
             counted[segment.partition] = (rows + segment.rows, "")
     for partition in sorted(set(counted) | {p for p, draft in expected.items() if draft.rows}):

@@ -185,6 +185,6 @@ class EmbeddedWarehouse:
         """See `Warehouse.verify_rows`."""
         findings, are_whole = verify_files(self._catalog, self._folder, entries)
         if not (deep and are_whole):
-            return findings + verify_tables(None, self._catalog, standing)
+            return findings + verify_tables(None, self._catalog, entries, standing)
         with self._open(None) as engine:
-            return findings + verify_tables(engine, self._catalog, standing)
+            return findings + verify_tables(engine, self._catalog, entries, standing)
