@@ -19,7 +19,9 @@ FAULTS = "kill,pause,flush,cut,skew"
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True, help="How long."
+)
 @click.option("--seed", type=int, help="The same seed makes the same plan of faults; default: a new one.")
 @click.option("--workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Processes that publish.")
 @click.option(
