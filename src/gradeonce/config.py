@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradeonce.errors import ConfigError
-from gradeonce.schema import ROW_TABLES
+from gradeonce.schema import ROW_TABLES, SMALL_STATE
 
 CONFIG_FILE = "gradeonce.toml"
 ENVIRONMENT_PREFIX = "GRADEONCE_"
@@ -232,9 +233,12 @@ def _checked(name: str, value: Any, where: str) -> Any:
     if kind == "bool" and not isinstance(value, bool):
         raise wrong
     if kind in ("int", "float"):
-        if isinstance(value, bool) or not isinstance(value, int | float) or (kind == "int" and value != int(value)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise wrong
-        if not value > setting.metadata["above"]:
+        if kind == "int" and value != int(value):
+            raise wrong
+        above = setting.metadata["above"]
+        if not (value >= 0 if above < 0 else value > above):
             raise wrong
         return int(value) if kind == "int" else float(value)
     if kind.startswith("tuple"):
@@ -244,6 +248,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         for item in value:
             if isinstance(item, bool) or not isinstance(item, int | float if items is float else str):
                 raise wrong
+            if isinstance(item, float) and not math.isfinite(item):
+                raise wrong
         return tuple(items(item) for item in value)
     if kind == "str" and not isinstance(value, str):
         raise wrong
@@ -252,7 +258,7 @@ def _checked(name: str, value: Any, where: str) -> Any:
 
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ConfigError(f"{where} is {value!r}; expected a time zone such as America/New_York.") from error
     return value
 
@@ -264,6 +270,10 @@ def _tables(content: Mapping[str, Any], where: str) -> dict[str, str]:
             raise ConfigError(f"{where}: [tables] {name} is not a table; expected one of {', '.join(known)}.")
         if not isinstance(physical, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", physical):
             raise ConfigError(f"{where}: [tables] {name} is {physical!r}; expected a table name.")
+        taken = [*SMALL_STATE, *(other for other in known if other != name)]
+        taken += [other for key, other in content.items() if key != name]
+        if physical.lower() in [str(other).lower() for other in taken]:
+            raise ConfigError(f"{where}: [tables] {name} is {physical!r}, which names another table already.")
     return dict(content)
 
 
