@@ -27,7 +27,7 @@ def parse_day(text: str, *, clock: Clock, timezone: str) -> date:
 
 
 def parse_span(text: str, *, clock: Clock, timezone: str) -> tuple[date, date]:
-    """Return first and last date of `30d` or `4w`, counted back from yesterday in the league's time zone.
+    """Return first and last date of `30d` or `4w`, counted back from today in the league's time zone, today included.
 
     Raises:
         UsageError: If it is not of this form.
