@@ -29,12 +29,12 @@ def test_the_same_seed_makes_the_same_plan() -> None:
 
 
 def test_a_minute_holds_hundreds_of_faults_of_every_kind() -> None:
-    """60 s at 1.0 + 1.2 + 0.5 + 0.5 + 0.5 = 3.7 faults a second: about 220, of each kind at least 20."""
+    """60 s at 1.0 + 1.3 + 0.3 + 0.4 + 0.5 = 3.5 faults a second: about 210, of the rarest kind about 18."""
     kinds = Counter(fault.kind for fault in a_plan())
 
     assert set(kinds) == set(FAULTS)
-    assert kinds.total() > 180
-    assert min(kinds.values()) > 20
+    assert kinds.total() > 170
+    assert min(kinds.values()) > 12
 
 
 def test_faults_come_in_order_and_within_the_time() -> None:

@@ -129,12 +129,14 @@ class Host:
 
     def _deal(self, fault: Fault) -> None:
         """Do what the plan says; a worker that is down already is spared."""
+        if fault.kind in ("flush", "cut") and (self._orders.store == "off" or self._orders.algorithm == "naive"):
+            # Nobody uses a lock store: what breaks nothing is not counted as a fault.
+            return
         if fault.kind == "flush":
-            if self._orders.store != "off":
-                # In a process of its own: it may have to wait for a worker that we stopped, and only we can wake.
-                helper = Life(f"flush{fault.number}")
-                self._helpers.append(helper)
-                self._start(helper, partial(_flush, self._orders, fault.number))
+            # In a process of its own: it may have to wait for a worker that we stopped, and only we can wake.
+            helper = Life(f"flush{fault.number}")
+            self._helpers.append(helper)
+            self._start(helper, partial(_flush, self._orders, fault.number))
             return
         if fault.kind in ("kill", "pause"):
             self._aim(fault)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-PER_SECOND = {"kill": 1.0, "pause": 1.2, "cut": 0.5, "flush": 0.5, "skew": 0.5}
+PER_SECOND = {"kill": 1.0, "pause": 1.3, "cut": 0.3, "flush": 0.4, "skew": 0.5}
 """How often each kind strikes, on average, with eight workers: about two hundred faults a minute."""
 
 WORKERS_THE_RATES_ARE_FOR = 8
@@ -21,7 +21,7 @@ _STEPS = {
     "publish.compared": 1,
     # Between that look and the commit: a pause here is what only a fence can catch.
     "seal.written": 3,
-    "seal.torture_rows": 5,
+    "seal.torture_rows": 7,
     # Within the commit, where everybody else waits; and after it, before anybody was told.
     "commit.begun": 1,
     "commit.pointed": 1,
@@ -83,9 +83,10 @@ def _draft(kind: str, at: float, chance: random.Random, workers: int, lease_seco
     slot = chance.randrange(workers)
     if kind in ("kill", "pause"):
         step = "" if chance.random() < 0.3 else chance.choices(list(_STEPS), list(_STEPS.values()))[0]
-        # A pause inside the commit stops everybody: long enough to lose the lease, and no longer.
-        longest = 1.4 if step.startswith("commit.") else 2.5
-        pause = chance.uniform(1.2, longest) * lease_seconds
+        # A pause inside the commit stops everybody: long enough to lose the lease, and no longer. Any other gives a
+        # successor the time to take the lease over and to publish.
+        pause = chance.uniform(1.2, 1.4) if step.startswith("commit.") else chance.uniform(1.5, 4.0)
+        pause *= lease_seconds
         return Fault(0, at, kind, slot, step, seconds=pause if kind == "pause" else 0.0)
     if kind == "cut":
         everybody = chance.random() < 0.5
