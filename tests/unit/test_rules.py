@@ -205,3 +205,34 @@ def test_moved_line_counts_once_in_the_record_and_stays_graded(engine: duckdb.Du
         (Decimal("28.5"), "win", False),
         (Decimal("30.5"), "loss", True),
     ]
+
+
+LATER = datetime(2026, 1, 18, 9)
+
+
+def test_prediction_loaded_again_as_inactive_is_withdrawn(engine: duckdb.DuckDBPyConnection) -> None:
+    """The same prediction loaded again replaces itself, so it can be taken back."""
+    put(engine, PREDICTIONS)
+    put(engine, PREDICTIONS, is_active=False, loaded_at=LATER)
+    put(engine, ACTUALS)
+
+    assert graded(engine) == []
+
+
+def test_prediction_loaded_again_with_a_line_replaces_the_one_without(engine: duckdb.DuckDBPyConnection) -> None:
+    """Lines often come after predictions; the pick must not stand twice, with and without a line."""
+    put(engine, PREDICTIONS, line_value=None)
+    put(engine, PREDICTIONS, loaded_at=LATER)
+    put(engine, ACTUALS)
+
+    assert [(row["line_value"], row["outcome"]) for row in graded(engine)] == [(Decimal("28.5"), "win")]
+
+
+def test_other_lines_and_other_predictions_are_not_replaced(engine: duckdb.DuckDBPyConnection) -> None:
+    """Only the very same prediction replaces one: another line, player or id stands beside it."""
+    put(engine, PREDICTIONS)
+    put(engine, PREDICTIONS, line_value=Decimal("30.5"), loaded_at=LATER)
+    put(engine, PREDICTIONS, prediction_id="p2", line_value=Decimal("20.5"), loaded_at=LATER)
+    put(engine, ACTUALS)
+
+    assert sorted(row["line_value"] for row in graded(engine)) == [Decimal("20.5"), Decimal("28.5"), Decimal("30.5")]

@@ -46,6 +46,8 @@ def why_excluded(row: Mapping[str, Any], counted_id: str | None) -> str:
     match row["excluded_reason"]:
         case None:
             return ""
+        case "replaced":
+            return "The same prediction was loaded again later."
         case "inactive":
             return "It is marked as not active."
         case "invalidated":

@@ -67,8 +67,12 @@ def select_params(rules: RuleSettings, dates: list[date]) -> dict[str, Any]:
 
 def candidates_sql(predictions: str) -> str:
     """Return the SELECT of every prediction of `$dates` with its `excluded_reason` (null: it counts)."""
-    refusals = statement(__package__, "select.sql", "refusals", predictions=predictions)
-    return statement(__package__, "select.sql", "candidates", refusals=refusals)
+    return statement(__package__, "select.sql", "candidates", refusals=_refusals_sql(predictions))
+
+
+def _refusals_sql(predictions: str) -> str:
+    reloaded = statement(__package__, "select.sql", "reloaded", predictions=predictions)
+    return statement(__package__, "select.sql", "refusals", predictions=predictions, reloaded=reloaded)
 
 
 def counted_sql(predictions: str) -> str:
@@ -134,8 +138,8 @@ def counts_sql() -> str:
 
 def excluded_sql(predictions: str) -> str:
     """Return the SELECT of how many predictions of `$dates` there are by date and reason of refusal."""
-    refusals = statement(__package__, "select.sql", "refusals", predictions=predictions)
-    return statement(__package__, "validate.sql", "excluded_counts", refusals=refusals)
+    narrow = statement(__package__, "select.sql", "narrow", predictions=predictions)
+    return statement(__package__, "validate.sql", "excluded_counts", refusals=_refusals_sql(f"({narrow})"))
 
 
 def validations() -> list[Validation]:

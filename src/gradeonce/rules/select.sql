@@ -1,16 +1,42 @@
 -- name: refusals
 -- Every prediction of the dates, with the reason why it is refused, whatever its rivals; null: it is not.
+-- The same prediction loaded again (same system, id, player, game, market and line) replaces what was loaded before, so
+-- that it can be withdrawn or corrected; one that had no line yet is replaced by itself with a line.
 SELECT
     p.*,
     CASE
+        WHEN p.is_replaced THEN 'replaced'
         WHEN NOT p.is_active THEN 'inactive'
         WHEN p.invalidation_reason IS NOT NULL THEN 'invalidated'
         WHEN $limit_sources AND NOT p.line_source = ANY($line_sources) THEN 'line_source_excluded'
         WHEN p.line_value = ANY($excluded_lines) THEN 'line_excluded'
         WHEN p.created_at >= p.tipoff_at THEN 'after_tipoff'
     END AS refused_reason
-FROM {predictions} p
-WHERE p.game_date = ANY($dates)
+FROM (
+    SELECT n.*, coalesce(same.last_loaded_at > n.loaded_at, false)
+        OR (n.line_value IS NULL AND coalesce(any_line.last_loaded_at > n.loaded_at, false)) AS is_replaced
+    FROM {predictions} n
+    LEFT JOIN (
+        SELECT prediction_id, system_id, player_lookup, game_id, market, line_value, max(loaded_at) AS last_loaded_at
+        FROM ({reloaded}) GROUP BY prediction_id, system_id, player_lookup, game_id, market, line_value
+    ) same ON same.prediction_id = n.prediction_id AND same.system_id = n.system_id
+        AND same.player_lookup = n.player_lookup AND same.game_id = n.game_id AND same.market = n.market
+        AND same.line_value IS NOT DISTINCT FROM n.line_value
+    LEFT JOIN (
+        SELECT prediction_id, system_id, player_lookup, game_id, market, max(loaded_at) AS last_loaded_at
+        FROM ({reloaded}) GROUP BY prediction_id, system_id, player_lookup, game_id, market
+    ) any_line ON any_line.prediction_id = n.prediction_id AND any_line.system_id = n.system_id
+        AND any_line.player_lookup = n.player_lookup AND any_line.game_id = n.game_id AND any_line.market = n.market
+    WHERE n.game_date = ANY($dates)
+) p
+
+-- name: reloaded
+-- Predictions of dates that were loaded more than once: only there can one replace another, and most dates are not.
+SELECT * FROM {predictions}
+WHERE game_date = ANY($dates) AND game_date IN (
+    SELECT game_date FROM {predictions} WHERE game_date = ANY($dates)
+    GROUP BY game_date HAVING min(loaded_at) < max(loaded_at)
+)
 
 -- name: candidates
 -- Every prediction of the dates, with the reason why it does not count; null: it counts.
