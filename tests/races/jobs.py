@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Protocol
 
 import gradeonce
@@ -146,6 +147,19 @@ def land(
     return {"rows": landed.rows, "known": landed.known, "already": landed.already, "load_id": landed.load_id}
 
 
+def take_turns(book: Book, on_step: Callable[[str], None], *, turns: int, witness: str) -> dict[str, Any]:
+    """Hold one lease again and again; the witness is a file that only one process at a time can make."""
+    tokens, longest = [], 0.0
+    for _ in range(turns):
+        started = book.clock.monotonic()
+        with acquire(book.leases, "turns", ttl_seconds=60, wait_seconds=300) as lease:
+            longest = max(longest, book.clock.monotonic() - started)
+            tokens.append(lease.token)
+            Path(witness).touch(exist_ok=False)
+            Path(witness).unlink()
+    return {"tokens": tokens, "longest_wait_seconds": longest}
+
+
 def make_book(book: Book, on_step: Callable[[str], None], *, folder: str) -> dict[str, Any]:
     """Make a book, or find it made."""
     return {"made": gradeonce.create(folder)}
@@ -160,6 +174,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "land": land,
     "make_book": make_book,
     "rest": rest,
+    "take_turns": take_turns,
 }
 ENDLESS = ("grade_over_and_over", "correct_over_and_over", "look_over_and_over")
 """Jobs that are given the flag to stop."""

@@ -71,17 +71,17 @@ def test_publish_on_a_full_disk_changes_nothing_and_can_be_rerun(small_disk: Pat
 
 def test_disk_that_fills_up_at_the_commit_takes_the_commit_back(small_disk: Path) -> None:
     """The rows are on disk, but the catalog cannot grow: transient, the old version stands, a rerun publishes."""
-    fillers = []
+    fillers: list[Path] = []
+    is_time = False
 
     def fill_before_commit(step: str) -> None:
-        if step == "commit.begun" and not fillers:
+        if is_time and step == "commit.begun" and not fillers:
             fillers.append(fill(small_disk, leave=0))
 
     with open_book(small_disk, clock=FakeClock(), on_step=fill_before_commit) as book:
         book.warehouse._minimum_free_megabytes = 0
-        fillers.append(small_disk)
         book.publish(SHELVES, shelf_query([DAY], 1), [DAY], run_id="first")
-        fillers.clear()
+        is_time = True
         with pytest.raises(TransientWarehouseError):
             book.publish(SHELVES, shelf_query([DAY], 2), [DAY], run_id="second")
 
