@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from acceptance.command import Command
+from acceptance.season import load_season
 
 
 @pytest.fixture
@@ -15,11 +17,28 @@ def gradeonce(tmp_path: Path) -> Command:
     return Command(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty book, for copying: a book is a folder and may be copied."""
+    command = Command(tmp_path_factory.mktemp("empty"))
+    command("init")
+    return command.folder
+
+
 @pytest.fixture
-def book(gradeonce: Command) -> Command:
-    """The command in a folder with an empty book."""
-    gradeonce("init")
+def book(empty_folder: Path, gradeonce: Command) -> Command:
+    """The command in a folder of its own with an empty book."""
+    shutil.copytree(empty_folder, gradeonce.folder, dirs_exist_ok=True)
     return gradeonce
+
+
+@pytest.fixture(scope="session")
+def loaded_season(empty_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small season loaded and not graded, for copying."""
+    folder = tmp_path_factory.mktemp("season")
+    shutil.copytree(empty_folder, folder, dirs_exist_ok=True)
+    load_season(Command(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

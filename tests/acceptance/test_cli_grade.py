@@ -22,7 +22,6 @@ from acceptance.season import (
     FIRST_MAE,
     PLAYED,
     load_correction,
-    load_season,
 )
 
 RUN_FIELDS = (
@@ -32,19 +31,10 @@ RUN_FIELDS = (
 COUNTS = ("predictions", "win", "loss", "push", "no_bet", "void", "ungradable", "pending")
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the season loaded, for copying."""
-    command = Command(tmp_path_factory.mktemp("season"))
-    command("init")
-    load_season(command)
-    return command.folder
-
-
 @pytest.fixture
-def season(loaded: Path, tmp_path: Path) -> Command:
-    """The season in a folder of its own: a book is a folder and may be copied."""
-    shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
+def season(loaded_season: Path, tmp_path: Path) -> Command:
+    """The season in a folder of its own."""
+    shutil.copytree(loaded_season, tmp_path, dirs_exist_ok=True)
     return Command(tmp_path)
 
 
@@ -240,7 +230,7 @@ WRONG = [
 @pytest.mark.parametrize(("arguments", "message"), WRONG)
 def test_wrong_dates_are_wrong_usage(season: Command, arguments: tuple[str, ...], message: str) -> None:
     """Exit code 64, and what was expected."""
-    assert season("grade", *arguments, code=64).err.splitlines()[0] == f"error: {message}"
+    assert season.inside("grade", *arguments, code=64).err.splitlines()[0] == f"error: {message}"
 
 
 def test_held_lease_exits_3_and_says_who_holds_it(season: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -86,7 +87,7 @@ def test_every_format_gives_the_same_rows(book: Command) -> None:
         write_rows(book.folder / f"picks.{suffix}", [{**PICK, "system_id": f"system {number}"}])
     book("load", "predictions", *(f"picks.{suffix}" for suffix in FORMATS[:4]))
     for suffix in FORMATS[4:]:
-        book("load", "predictions", f"picks.{suffix}")
+        book.inside("load", "predictions", f"picks.{suffix}")
 
     rows = book.query(
         "SELECT system_id, player_lookup, game_id, game_date, market, predicted_value, line_value, confidence_score, "
@@ -210,10 +211,10 @@ BAD = [
 
 
 @pytest.fixture(scope="module")
-def empty_book(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def empty_book(empty_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """A book that stays empty, because nothing of a bad file lands."""
     command = Command(tmp_path_factory.mktemp("bad"))
-    command("init")
+    shutil.copytree(empty_folder, command.folder, dirs_exist_ok=True)
     return command
 
 
@@ -225,7 +226,7 @@ def test_bad_value_names_file_row_column_and_value(
     good = KINDS[kind][0]
     write_rows(empty_book.folder / "rows.csv", [{**dict.fromkeys(row, ""), **good}, row])
 
-    found = empty_book("load", kind, "rows.csv", code=1)
+    found = empty_book.inside("load", kind, "rows.csv", code=1)
 
     assert found.out == ""
     assert [line for line in found.err.splitlines() if line] == [
@@ -269,7 +270,7 @@ def test_missing_column_is_named(empty_book: Command) -> None:
     """What a kind needs and a file lacks."""
     write_rows(empty_book.folder / "rows.csv", [{k: v for k, v in PICK.items() if k != "predicted_value"}])
 
-    assert "the column predicted_value is missing" in empty_book("load", "predictions", "rows.csv", code=1).err
+    assert "the column predicted_value is missing" in empty_book.inside("load", "predictions", "rows.csv", code=1).err
 
 
 def test_foreign_layout_is_recognised(empty_book: Command) -> None:

@@ -19,7 +19,6 @@ from acceptance.season import (
     CORRECTED_MAE,
     PLAYED,
     load_correction,
-    load_season,
 )
 
 OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")
@@ -36,11 +35,10 @@ GROUPS = {
 
 
 @pytest.fixture(scope="module")
-def season(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def season(loaded_season: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """The season graded, corrected and graded again. Tests only look at it."""
-    command = Command(tmp_path_factory.mktemp("season"))
-    command("init")
-    load_season(command)
+    command = Command(tmp_path_factory.mktemp("graded"))
+    shutil.copytree(loaded_season, command.folder, dirs_exist_ok=True)
     command("grade", "--all")
     load_correction(command)
     command("grade", "--all")
@@ -57,7 +55,7 @@ def own_season(season: Command, tmp_path: Path) -> Command:
 @pytest.mark.parametrize("by", GROUPS)
 def test_report_by_every_grouping_reconciles(season: Command, by: str) -> None:
     """Groups add up to the total and outcomes to the predictions, pending ones included; figures carry their n."""
-    document = season("report", "--by", by, "--json").json()
+    document = season.inside("report", "--by", by, "--json").json()
     groups, total = document["groups"], document["total"]
 
     assert (document["schema_version"], document["by"]) == (1, by)

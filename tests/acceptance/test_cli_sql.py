@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ HIDDEN = [
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Command:
+def book(empty_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     """One empty book for all: nothing here may change it."""
     command = Command(tmp_path_factory.mktemp("sql"))
-    command("init")
+    shutil.copytree(empty_folder, command.folder, dirs_exist_ok=True)
     return command
 
 
@@ -168,7 +169,7 @@ def test_sql_may_look_at_other_files(book: Command) -> None:
     """Reading a local file beside the book is allowed."""
     book.write("other.csv", "a,b\n1,2\n")
 
-    assert book.query("SELECT a + b AS c FROM 'other.csv'") == [{"c": 3}]
+    assert book.inside("sql", "SELECT a + b AS c FROM 'other.csv'", "--json").json() == [{"c": 3}]
 
 
 def test_sql_explains_a_select(book: Command) -> None:

@@ -19,13 +19,14 @@ OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")
 
 @dataclass(frozen=True)
 class Graded:
-    """One slate after its first grading."""
+    """One slate after its first grading, with the report on it by system."""
 
     name: str
     slate: Slate
     gradeonce: Command
     first: dict[str, Any]
     ours: pl.DataFrame
+    report: dict[str, dict[str, Any]]
     expected: pl.DataFrame
 
 
@@ -41,7 +42,9 @@ def graded(request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: py
     slate.load(gradeonce, real_data)
     first = gradeonce("grade", "--from", slate.start, "--to", slate.end, "--json").json()
     ours = graded_rows(gradeonce, slate.start, slate.end)
-    return Graded(request.param, slate, gradeonce, first, ours, slate.expected(real_data))
+    report = gradeonce("report", "--from", slate.start, "--to", slate.end, "--json").json()
+    figures = {group["group"]: group for group in report["groups"]}
+    return Graded(request.param, slate, gradeonce, first, ours, figures, slate.expected(real_data))
 
 
 def test_every_row_has_the_outcome_that_was_computed_independently(graded: Graded) -> None:
@@ -52,10 +55,9 @@ def test_every_row_has_the_outcome_that_was_computed_independently(graded: Grade
 
 def test_counts_per_outcome_and_system_are_those_computed_independently(graded: Graded) -> None:
     """The report's counts per system, and the totals of the grading."""
-    report = _report(graded)
 
     for system, figures in expected_figures(graded.expected).items():
-        counts = {outcome: report[system][outcome] for outcome in OUTCOMES}
+        counts = {outcome: graded.report[system][outcome] for outcome in OUTCOMES}
         assert counts == {outcome: figures.get(outcome, 0) for outcome in OUTCOMES}, system
     outcomes = Counter(graded.expected["outcome"])
     assert {outcome: graded.first["totals"][outcome] for outcome in OUTCOMES} == {o: outcomes[o] for o in OUTCOMES}
@@ -63,15 +65,14 @@ def test_counts_per_outcome_and_system_are_those_computed_independently(graded: 
 
 def test_errors_win_rates_and_roi_are_those_computed_independently(graded: Graded) -> None:
     """MAE, bias, RMSE, shares within 3 and 5, win rate and ROI, each to 1e-9, with its n."""
-    report = _report(graded)
     expected = expected_figures(graded.expected)
 
-    assert set(report) == set(expected)
+    assert set(graded.report) == set(expected)
     for system, figures in expected.items():
         for name in ("mae", "bias", "rmse", "within_3", "within_5", "win_rate", "roi"):
-            assert report[system][name] == pytest.approx(figures[name], abs=TOLERANCE, rel=0), (system, name)
+            assert graded.report[system][name] == pytest.approx(figures[name], abs=TOLERANCE, rel=0), (system, name)
         for name in ("mae_n", "win_rate_n", "picks", "bets_at_real_price"):
-            assert report[system][name] == figures[name], (system, name)
+            assert graded.report[system][name] == figures[name], (system, name)
 
 
 def test_mae_and_bias_of_the_whole_grading_are_those_computed_independently(graded: Graded) -> None:
@@ -96,7 +97,7 @@ def test_no_business_key_is_graded_twice(graded: Graded) -> None:
 
 def test_outcomes_add_up_to_the_predictions(graded: Graded) -> None:
     """Guarantee G6: on every run, on the totals, and per system on the report."""
-    groups = [*graded.first["runs"], graded.first["totals"], *_report(graded).values()]
+    groups = [*graded.first["runs"], graded.first["totals"], *graded.report.values()]
 
     assert all(sum(group[outcome] for outcome in OUTCOMES) == group["predictions"] for group in groups)
     assert graded.first["totals"]["predictions"] == graded.ours.height
@@ -116,11 +117,6 @@ def test_grading_again_changes_nothing(graded: Graded) -> None:
     assert again["totals"] == graded.first["totals"]
     assert graded.gradeonce.query(stamps) == before
     assert graded.gradeonce.query("SELECT count(*) AS n FROM grade_revisions") == [{"n": 0}]
-
-
-def _report(graded: Graded) -> dict[str, dict[str, Any]]:
-    document = graded.gradeonce("report", "--from", graded.slate.start, "--to", graded.slate.end, "--json").json()
-    return {group["group"]: group for group in document["groups"]}
 
 
 FACTS = {
@@ -158,8 +154,7 @@ def test_postponed_game_is_void_and_not_graded_with_the_later_result(graded: Gra
 @pytest.mark.parametrize("graded", ["pra"], indirect=True)
 def test_two_names_for_one_run_have_the_same_figures(graded: Graded) -> None:
     """Two of the PRA runs are identical row for row, and so must be their grades."""
-    report = _report(graded)
 
-    twins = [report[f"walk_forward_{name}"] for name in ("BASELINE", "advanced_features_2024_25")]
+    twins = [graded.report[f"walk_forward_{name}"] for name in ("BASELINE", "advanced_features_2024_25")]
 
     assert {**twins[0], "group": "", "label": ""} == {**twins[1], "group": "", "label": ""}
