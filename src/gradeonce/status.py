@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -73,8 +73,11 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
         if (not prediction_rows and not graded_rows) or (first and day < first) or (last and day > last):
             continue
         run = runs.get(partition)
-        moved = _moved_since(warehouse, run, fences, partition) if run else []
-        state, reasons = _state(run, graded_rows, moved)
+        # A date's box scores are its own, and those of its games that were played on another date.
+        played = {partition, *warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, [partition])}
+        moved = _moved_since(run, fences, partition, played) if run else []
+        has_box_scores = any(fence.rows for p, fence in fences[ACTUALS.name].items() if p in played)
+        state, reasons = _state(run, graded_rows, moved, has_box_scores=has_box_scores)
         statuses.append(
             DateStatus(
                 partition,
@@ -90,11 +93,9 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
 
 
 def _moved_since(
-    warehouse: Warehouse, run: dict[str, Any], fences: dict[str, dict[str, Fence]], partition: str
+    run: dict[str, Any], fences: dict[str, dict[str, Fence]], partition: str, played: Collection[str]
 ) -> list[str]:
     """Return which inputs of a date were loaded after its last run."""
-    # A date's box scores are its own, and those of its games that were played on another date.
-    played = {partition, *warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, [partition])}
     inputs = (
         (PREDICTIONS.name, {partition}, "predictions"),
         (ACTUALS.name, played, "box scores"),
@@ -107,7 +108,11 @@ def _moved_since(
     ]
 
 
-def _state(run: dict[str, Any] | None, graded_rows: int, moved: Sequence[str]) -> tuple[DateState, list[str]]:
+def _state(
+    run: dict[str, Any] | None, graded_rows: int, moved: Sequence[str], *, has_box_scores: bool
+) -> tuple[DateState, list[str]]:
+    if not graded_rows and not has_box_scores:
+        return DateState.PENDING, ["no box scores are in yet"]
     if run is None:
         return DateState.UNGRADED, ["never graded"]
     if run["status"] == "failed":
