@@ -217,6 +217,31 @@ def test_correction_changes_exactly_its_rows_and_leaves_revisions(season: Comman
     assert (float(old["actual_value"]), float(new["actual_value"])) == (30, 28)
 
 
+def test_prediction_loaded_again_is_withdrawn_or_corrected(season: Command) -> None:
+    """p1 is withdrawn, so its older rival p0 counts (UNDER 26.5: loss); p3 now says 29 OVER 26.5: win, error -1."""
+    season.write(
+        "again.csv",
+        "prediction_id,system_id,player_name,game_id,game_date,market,predicted_value,line_value,recommendation,"
+        "created_at,is_active\n"
+        "p1,alpha,Luka Doncic,20260117_LAL_BOS,2026-01-17,points,27.5,26.5,OVER,2026-01-17T15:00:00Z,false\n"
+        "p3,beta,Luka Doncic,20260117_LAL_BOS,2026-01-17,points,29,26.5,OVER,2026-01-17T15:00:00Z,true\n",
+    )
+    season("grade", PLAYED)
+    season("load", "predictions", "again.csv")
+
+    run = only_run(season("grade", PLAYED, "--json").json())
+    rows = season.query("SELECT prediction_id, outcome, signed_error FROM prediction_accuracy ORDER BY 1")
+
+    assert run["excluded"] == {"replaced": 2, "inactive": 1}
+    assert [(row["prediction_id"], row["outcome"], row["signed_error"]) for row in rows] == [
+        ("p0", "loss", -8.5),
+        ("p2", "loss", -2.5),
+        ("p3", "win", -1),
+        ("p4", "push", 3),
+        ("p5", "ungradable", None),
+    ]
+
+
 WRONG = [
     ((), "Name one date, or a range with a start, or all dates; exactly one of the three."),
     ((PLAYED, "--all"), "Name one date, or a range with a start, or all dates; exactly one of the three."),
