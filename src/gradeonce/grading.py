@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradeonce import rules
@@ -152,12 +153,19 @@ class Grader:
     ) -> dict[str, Lease] | None:
         if self.leases is None:
             return None
-        fences = self.warehouse.fences(ACCURACY, partitions)
+        known: dict[str, int] = {}
+
+        def accepted_token(partition: str) -> int:
+            # A second try for a date means that we have waited: what the fences had accepted by then is read anew.
+            if partition not in known:
+                known.update({p: fence.token for p, fence in self.warehouse.fences(ACCURACY, partitions).items()})
+            return known.pop(partition)
+
         try:
             held = stack.enter_context(
                 acquire_all(
                     self.leases,
-                    [(lease_key(partition), fences[partition].token) for partition in partitions],
+                    [(lease_key(partition), partial(accepted_token, partition)) for partition in partitions],
                     ttl_seconds=self.settings.ttl_seconds,
                     holder=self.holder,
                     wait_seconds=wait,

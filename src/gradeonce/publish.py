@@ -163,7 +163,7 @@ def publish(
         try:
             with warehouse.stage(table, query, run_id=run_id) as stage:
                 on_step("publish.staged")
-                work = _Work(table, bases, used, watches, run_id, holder, kind, dry_run)
+                work = _Work(table, bases, used, tokens is not None, watches, run_id, holder, kind, dry_run)
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)
         except GradeonceError as error:
             # A watched partition that moved asks for another choice of partitions, which is the caller's.
@@ -201,6 +201,7 @@ class _Work:
     table: Table
     bases: Mapping[str, Fence]
     tokens: Mapping[str, int]
+    has_leases: bool
     watches: Sequence[Move]
     run_id: str
     holder: str
@@ -251,7 +252,8 @@ class _Work:
             table=self.table.name,
             partition=base.partition,
             change=Change.KEEP if same else Change.REPLACE,
-            token=self.tokens[base.partition],
+            # Without a lease there is no token to be late with: the sequence number alone decides, and we start again.
+            token=self.tokens[base.partition] if self.has_leases else None,
             base_seq=base.seq,
             rows=rows,
             content_hash=content,
@@ -264,7 +266,7 @@ class _Work:
             table=move.table,
             partition=move.partition,
             status=_status(move),
-            token=move.token or 0,
+            token=self.tokens[move.partition],
             seq=move.base_seq + 1,
             rows=move.rows,
             content_hash=move.content_hash,

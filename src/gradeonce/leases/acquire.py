@@ -42,6 +42,10 @@ class LeaseEvent:
 
 Observer = Callable[[LeaseEvent], None]
 
+Floor = int | Callable[[], int]
+"""Highest token the protected resource has seen; as a function it is asked again at every try, since it may rise while
+we wait (a store that lost its memory meanwhile would otherwise hand out a token that is refused)."""
+
 
 def new_holder(label: str = "") -> str:
     """Return a holder's name that nobody else has: who, where, which process, and a random part."""
@@ -57,7 +61,7 @@ def acquire(
     ttl_seconds: float,
     holder: str | None = None,
     wait_seconds: float = 0.0,
-    floor: int = 0,
+    floor: Floor = 0,
     clock: Clock | None = None,
     seed: int | None = None,
     observer: Observer | None = None,
@@ -70,7 +74,7 @@ def acquire(
         ttl_seconds: How long the claim lasts without a renewal.
         holder: Your name in messages; None makes a unique one.
         wait_seconds: How long to wait while somebody else holds it; 0 tries once.
-        floor: Highest token the protected resource has seen; ours will be above it.
+        floor: Highest token the protected resource has seen; ours will be above it. A function is asked at every try.
         clock: Time; None takes the machine's.
         seed: Seeds the jitter of the waits; None takes a random one.
         observer: Called with every LeaseEvent.
@@ -95,7 +99,7 @@ def acquire(
 @contextmanager
 def acquire_all(
     store: LeaseStore,
-    keys: Sequence[tuple[str, int]],
+    keys: Sequence[tuple[str, Floor]],
     *,
     ttl_seconds: float,
     holder: str | None = None,
@@ -119,7 +123,7 @@ def acquire_all(
     held: list[Lease] = []
     try:
         with Heartbeat(ttl_seconds=ttl_seconds) as heartbeat:
-            for key, floor in sorted(keys):
+            for key, floor in sorted(keys, key=lambda pair: pair[0]):
                 lease = _wait_for(store, key, floor, ttl_seconds, holder, wait_seconds, clock, jitter, observer)
                 held.append(lease)
                 heartbeat.add(lease)
@@ -132,7 +136,7 @@ def acquire_all(
 def _wait_for(
     store: LeaseStore,
     key: str,
-    floor: int,
+    floor: Floor,
     ttl_seconds: float,
     holder: str,
     wait_seconds: float,
@@ -144,7 +148,8 @@ def _wait_for(
     pause = FIRST_WAIT_SECONDS
     while True:
         asked_at = clock.monotonic()
-        record = store.try_acquire(key, holder=holder, ttl_seconds=ttl_seconds, floor=floor)
+        lowest = floor() if callable(floor) else floor
+        record = store.try_acquire(key, holder=holder, ttl_seconds=ttl_seconds, floor=lowest)
         waited = clock.monotonic() - started
         if record.is_granted:
             _tell(observer, LeaseEvent("acquired", key, record.token, waited, record.took_over))
