@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
+from builders import FakeClock
 from gradeonce.leases import MemoryLeases, acquire
-
-
-class SteppedClock:
-    """A clock that moves only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 17, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += max(seconds, 0.1)
 
 
 def test_floor_is_asked_again_at_every_try() -> None:
     """The resource may accept higher tokens while we wait; ours must be above those, whatever the store remembers."""
-    clock = SteppedClock()
+    clock = FakeClock()
     store = MemoryLeases(clock=clock)
     store.try_acquire("grading/2026-01-17", holder="rival", ttl_seconds=5, floor=0)
     asked: list[float] = []
 
     def floor() -> int:
-        asked.append(clock.seconds)
+        asked.append(clock.elapsed)
         return 40 + len(asked)
 
     with acquire(
