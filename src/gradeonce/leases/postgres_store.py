@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -190,6 +191,10 @@ class PostgresLeases:
                 if isinstance(error, errors.SerializationFailure) and not last_try:
                     continue
                 raise self._translated(error) from error
+            except BaseException:
+                # Interrupted, in the middle of an answer.
+                connection.close()
+                raise
             self._give_back(connection)
             return rows
         raise TransientWarehouseError(f"{self._where} ended every connection at once.")
@@ -247,26 +252,27 @@ def _connection_class() -> type[Connection]:
         """
 
         def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            # Any: the driver's own types for its generators differ between its versions.
-            return super().wait(_within(gen, ANSWER_SECONDS), interval)
+            # Any: the driver's own types for its generators differ between its versions. So do its ways to wait: those
+            # before 3.3 know no time-out. All of them yield what to wait for (1: to read, 2: to write).
+            gives_up_at = time.monotonic() + ANSWER_SECONDS
+            socket = self.pgconn.socket
+            try:
+                wanted = next(gen)
+                while True:
+                    poll = select.poll()
+                    poll.register(socket, (select.POLLIN if wanted & 1 else 0) | (select.POLLOUT if wanted & 2 else 0))
+                    arrived = poll.poll(max(0.0, gives_up_at - time.monotonic()) * 1000)
+                    if not arrived:
+                        raise psycopg.OperationalError(f"no answer within {ANSWER_SECONDS:g} s")
+                    happened = arrived[0][1]
+                    # A broken connection is read from, to learn that it is.
+                    can_write = bool(happened & select.POLLOUT)
+                    can_read = bool(happened & ~select.POLLOUT)
+                    wanted = gen.send(can_read | can_write << 1)
+            except StopIteration as end:
+                return end.value
 
     return PatientConnection
-
-
-def _within(steps: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:
-    # The driver resumes its generators at every interval, whether or not anything has arrived.
-    from psycopg import OperationalError
-
-    gives_up_at = time.monotonic() + seconds
-    try:
-        wanted = next(steps)
-        while True:
-            arrived = yield wanted
-            if not arrived and time.monotonic() > gives_up_at:
-                raise OperationalError(f"no answer within {seconds:g} s")
-            wanted = steps.send(arrived)
-    except StopIteration as end:
-        return end.value
 
 
 def _record(row: tuple[Any, ...]) -> LeaseRecord:

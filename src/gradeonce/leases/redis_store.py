@@ -126,6 +126,7 @@ class RedisLeases:
                 socket_timeout=ANSWER_SECONDS,
                 decode_responses=True,
                 retry=again,
+                retry_on_error=[redis.ConnectionError],
             )
         except (ValueError, TypeError):
             # The message may quote the part that cannot be read, which may be the password: so no cause either.
