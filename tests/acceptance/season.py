@@ -57,11 +57,11 @@ CORRECTED_MAE, CORRECTED_BIAS = (0.5 + 0.5 + 8 + 3) / 4, (-0.5 - 0.5 - 8 + 3) / 
 
 def load_season(gradeonce: Command) -> None:
     """Load predictions, box scores and lines into a book that is there."""
-    gradeonce("load", "predictions", gradeonce.write("picks.csv", PICKS))
-    gradeonce("load", "actuals", gradeonce.write("box_scores.csv", BOX_SCORES))
-    gradeonce("load", "lines", gradeonce.write("lines.csv", LINES))
+    gradeonce.inside("load", "predictions", gradeonce.write("picks.csv", PICKS))
+    gradeonce.inside("load", "actuals", gradeonce.write("box_scores.csv", BOX_SCORES))
+    gradeonce.inside("load", "lines", gradeonce.write("lines.csv", LINES))
 
 
 def load_correction(gradeonce: Command) -> None:
     """Load what the league corrected two days later."""
-    gradeonce("load", "actuals", gradeonce.write("corrected.csv", CORRECTED))
+    gradeonce.inside("load", "actuals", gradeonce.write("corrected.csv", CORRECTED))

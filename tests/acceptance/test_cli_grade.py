@@ -127,8 +127,8 @@ def test_yesterday_and_today_are_counted_where_the_league_plays(book: Command) -
         f"alpha,Luka Doncic,g2,{today},25,22.5,OVER\n",
     )
     book.write("box.csv", f"player_name,game_id,game_date,points\nLuka Doncic,g1,{yesterday},30\n")
-    book("load", "predictions", "picks.csv")
-    book("load", "actuals", "box.csv")
+    book.inside("load", "predictions", "picks.csv")
+    book.inside("load", "actuals", "box.csv")
 
     graded = only_run(book("grade", "yesterday", "--json", TZ="Pacific/Kiritimati").json())
     coming = only_run(book("grade", "today", "--json", TZ="Pacific/Kiritimati").json())
@@ -176,7 +176,7 @@ def test_dry_run_shows_what_would_change_and_changes_nothing(season: Command) ->
 
 def test_dry_run_of_a_correction_tells_old_and_new_outcome(season: Command) -> None:
     """28 points instead of 30: one loss becomes a win, two grades change otherwise."""
-    season("grade", PLAYED)
+    season.inside("grade", PLAYED)
     load_correction(season)
 
     run = only_run(season("grade", PLAYED, "--dry-run", "--json").json())
@@ -226,8 +226,8 @@ def test_prediction_loaded_again_is_withdrawn_or_corrected(season: Command) -> N
         "p1,alpha,Luka Doncic,20260117_LAL_BOS,2026-01-17,points,27.5,26.5,OVER,2026-01-17T15:00:00Z,false\n"
         "p3,beta,Luka Doncic,20260117_LAL_BOS,2026-01-17,points,29,26.5,OVER,2026-01-17T15:00:00Z,true\n",
     )
-    season("grade", PLAYED)
-    season("load", "predictions", "again.csv")
+    season.inside("grade", PLAYED)
+    season.inside("load", "predictions", "again.csv")
 
     run = only_run(season("grade", PLAYED, "--json").json())
     rows = season.query("SELECT prediction_id, outcome, signed_error FROM prediction_accuracy ORDER BY 1")
@@ -281,8 +281,8 @@ def test_foreign_game_ids_are_an_error_that_names_both_formats(book: Command) ->
         "system_id,player_name,game_id,game_date,predicted_value\nalpha,Luka Doncic,evt-77,2026-01-17,25\n",
     )
     book.write("box.csv", "player_name,game_id,game_date,points\nLuka Doncic,0022500600,2026-01-17,30\n")
-    book("load", "predictions", "picks.csv")
-    book("load", "actuals", "box.csv")
+    book.inside("load", "predictions", "picks.csv")
+    book.inside("load", "actuals", "box.csv")
 
     found = book("grade", PLAYED, code=1)
     (run,) = book.query("SELECT status, error FROM grading_runs")

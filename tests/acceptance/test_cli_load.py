@@ -85,7 +85,7 @@ def test_every_format_gives_the_same_rows(book: Command) -> None:
     """CSV, TSV, JSON, JSON lines and Parquet, plain and gzipped: eight systems, one row but for the name."""
     for number, suffix in enumerate(FORMATS):
         write_rows(book.folder / f"picks.{suffix}", [{**PICK, "system_id": f"system {number}"}])
-    book("load", "predictions", *(f"picks.{suffix}" for suffix in FORMATS[:4]))
+    book.inside("load", "predictions", *(f"picks.{suffix}" for suffix in FORMATS[:4]))
     for suffix in FORMATS[4:]:
         book.inside("load", "predictions", f"picks.{suffix}")
 
@@ -145,7 +145,7 @@ def test_file_that_adds_to_what_is_known_lands_its_new_rows(book: Command) -> No
     write_rows(book.folder / "first.csv", [PICK])
     second = {**PICK, "system_id": "beta"}
     write_rows(book.folder / "second.csv", [PICK, second, second])
-    book("load", "predictions", "first.csv")
+    book.inside("load", "predictions", "first.csv")
 
     report = book("load", "predictions", "second.csv", "--json").json()
 
@@ -351,7 +351,7 @@ def test_bare_instants_need_a_timezone(book: Command) -> None:
     """With --timezone a bare instant means that zone, across DST: 15:00 in January is 20:00 UTC."""
     write_rows(book.folder / "rows.csv", [{**PICK, "created_at": "2026-01-17 15:00:00"}])
 
-    book("load", "predictions", "rows.csv", "--timezone", "America/New_York")
+    book.inside("load", "predictions", "rows.csv", "--timezone", "America/New_York")
 
     assert book.query("SELECT created_at FROM player_prop_predictions") == [{"created_at": "2026-01-17T20:00:00Z"}]
 
@@ -365,7 +365,7 @@ def test_mapping_of_ones_own(book: Command) -> None:
         "game_code(\"when\", 'LA Lakers', 'Boston Celtics') AS game_id FROM {rows}",
     )
 
-    book("load", "predictions", "odd.csv", "--select", "mapping.sql")
+    book.inside("load", "predictions", "odd.csv", "--select", "mapping.sql")
 
     assert book.query("SELECT system_id, player_lookup, game_id, market FROM player_prop_predictions") == [
         {"system_id": "mine", "player_lookup": "lukadoncic", "game_id": "20260117_LAL_BOS", "market": "points"}
@@ -378,9 +378,11 @@ def test_line_and_recommendation_are_filled_in(book: Command) -> None:
     write_rows(book.folder / "lines.csv", [LINE, later])
     bare = {k: v for k, v in PICK.items() if k not in ("line_value", "recommendation")}
     write_rows(book.folder / "picks.csv", [{**bare, "created_at": "2026-01-17T15:00:00Z"}])
-    book("load", "lines", "lines.csv")
+    book.inside("load", "lines", "lines.csv")
 
-    book("load", "predictions", "picks.csv", "--line-from", "lines", "--book", "FanDuel", "--derive-recommendation")
+    book.inside(
+        "load", "predictions", "picks.csv", "--line-from", "lines", "--book", "FanDuel", "--derive-recommendation"
+    )
 
     assert book.query("SELECT line_value, bookmaker, recommendation FROM player_prop_predictions") == [
         {"line_value": 26.5, "bookmaker": "fanduel", "recommendation": "OVER"}

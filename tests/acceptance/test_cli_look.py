@@ -39,9 +39,9 @@ def season(loaded_season: Path, tmp_path_factory: pytest.TempPathFactory) -> Com
     """The season graded, corrected and graded again. Tests only look at it."""
     command = Command(tmp_path_factory.mktemp("graded"))
     shutil.copytree(loaded_season, command.folder, dirs_exist_ok=True)
-    command("grade", "--all")
+    command.inside("grade", "--all")
     load_correction(command)
-    command("grade", "--all")
+    command.inside("grade", "--all")
     return command
 
 
@@ -167,7 +167,7 @@ def test_status_tells_graded_pending_and_stale(own_season: Command) -> None:
     """Inputs that moved since the grading make a date stale, and say why."""
     before = {row["partition"]: row for row in own_season("status", "--json").json()["dates"]}
     own_season.write("more.csv", "player_name,game_id,game_date,points\nJayson Tatum,0022500600,2026-01-17,23\n")
-    own_season("load", "actuals", "more.csv")
+    own_season.inside("load", "actuals", "more.csv")
     after = {row["partition"]: row for row in own_season("status", "--json").json()["dates"]}
 
     assert before[PLAYED]["state"] == "graded"

@@ -41,7 +41,7 @@ def test_golden_table_with_other_column_names_is_read(book: Command) -> None:
     table = read_golden(book.write("golden.csv", SAMPLE))
 
     load_golden(book, table)
-    book("grade", "--all")
+    book.inside("grade", "--all")
 
     assert golden_differences(book, table) == []
 
@@ -50,7 +50,7 @@ def test_golden_difference_is_found(book: Command) -> None:
     """A wrong error, a wrong reason and a grade that nobody has are three differences."""
     table = read_golden(book.write("golden.csv", SAMPLE))
     load_golden(book, table)
-    book("grade", "--all")
+    book.inside("grade", "--all")
     wrong = SAMPLE.replace("False,3.0,3.0", "False,3.0,3.1").replace("dnp_unknown,\ndfox", "dnp_late_scratch,\nezz")
 
     found = golden_differences(book, read_golden(book.write("wrong.csv", wrong)))
