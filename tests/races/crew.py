@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import duckdb
+from duckdb import DuckDBPyConnection
+
 from builders import open_book
 from gradeonce.errors import GradeonceError
+from gradeonce.warehouses.embedded import warehouse as embedded
 from races.jobs import ENDLESS, JOBS
 from races.unfenced import fence_switched_off
 
@@ -131,4 +136,20 @@ class _Worker:
 
 
 def _serve(orders: Connection, barrier: Barrier, stop: Event) -> None:
+    embedded.open_engine = _kept_engine
     _Worker(orders, barrier, stop).serve()
+
+
+@cache
+def _engine() -> DuckDBPyConnection:
+    return duckdb.connect(":memory:", config={"threads": "1"})
+
+
+@contextmanager
+def _kept_engine(**_: object) -> Iterator[DuckDBPyConnection]:
+    """Hand out the worker's one engine: starting one takes longer than all that is raced here.
+
+    What a run puts in view is temporary, and gone with its cursor.
+    """
+    with _engine().cursor() as cursor:
+        yield cursor
