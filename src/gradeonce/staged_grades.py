@@ -64,6 +64,8 @@ def judge_staged(
             "excluded": excluded.get(partition, {}),
             "lock_wait_seconds": round(waits[partition], 6),
             "duration_seconds": seconds,
+            # What is loaded after this instant may not be in these grades, even if it was loaded before their commit.
+            "inputs_read_at": f"{query.params['graded_at'].isoformat(timespec='microseconds')}+00:00",
         }
         if row is None:
             judged[partition] = Judgement({**details, "counts": dict(NO_COUNTS), "n": 0}, hold_back=True)

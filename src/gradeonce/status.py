@@ -14,6 +14,8 @@ from gradeonce.warehouses.base import Warehouse
 
 _LAST_RUNS = """
 SELECT partition, max(graded_at) AS graded_at, max_by(status, entry) AS status,
+    coalesce(max(coalesce(inputs_read_at, graded_at)) FILTER (WHERE status IN ('published', 'unchanged')), '')
+        AS inputs_read_at,
     max_by(coalesce(pending, 0), entry) FILTER (WHERE status IN ('published', 'unchanged')) AS pending,
     max_by(coalesce(predictions, 0), entry) FILTER (WHERE status IN ('published', 'unchanged')) AS predictions,
     max_by(error, entry) AS error
@@ -95,7 +97,7 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
 def _moved_since(
     run: dict[str, Any], fences: dict[str, dict[str, Fence]], partition: str, played: Collection[str]
 ) -> list[str]:
-    """Return which inputs of a date were loaded after its last run."""
+    """Return which inputs of a date were loaded after its last grading read them."""
     inputs = (
         (PREDICTIONS.name, {partition}, "predictions"),
         (ACTUALS.name, played, "box scores"),
@@ -104,7 +106,7 @@ def _moved_since(
     return [
         f"{word} were loaded since"
         for table, partitions, word in inputs
-        if any(fence.published_at > run["graded_at"] for p, fence in fences[table].items() if p in partitions)
+        if any(fence.published_at > run["inputs_read_at"] for p, fence in fences[table].items() if p in partitions)
     ]
 
 
@@ -115,7 +117,8 @@ def _state(
         return DateState.PENDING, ["no box scores are in yet"]
     if run is None:
         return DateState.UNGRADED, ["never graded"]
-    if run["status"] == "failed":
+    # A run that failed beside grades that are up to date, such as one that found the date in other hands, is no news.
+    if run["status"] == "failed" and (moved or not graded_rows):
         return DateState.FAILED, [str(run["error"] or "the last run failed")]
     if moved:
         return (DateState.STALE if graded_rows else DateState.UNGRADED), list(moved)
@@ -130,20 +133,17 @@ def _state(
 def ungraded_dates(warehouse: Warehouse) -> list[date]:
     """Return the dates whose predictions changed after the grades that stand, or that were never graded."""
     graded = {fence.partition: fence for fence in warehouse.all_fences(ACCURACY)}
-    last_graded = _last_graded_at(warehouse)
+    last_read = _inputs_last_read_at(warehouse)
     dates = []
     for fence in warehouse.all_fences(PREDICTIONS):
         stands = graded.get(fence.partition)
         if fence.rows and (
-            stands is None or not stands.rows or fence.published_at > last_graded.get(fence.partition, "")
+            stands is None or not stands.rows or fence.published_at > last_read.get(fence.partition, "")
         ):
             dates.append(date.fromisoformat(fence.partition))
     return dates
 
 
-def _last_graded_at(warehouse: Warehouse) -> dict[str, str]:
+def _inputs_last_read_at(warehouse: Warehouse) -> dict[str, str]:
     with warehouse.reader() as reader:
-        rows = reader.query(
-            "SELECT partition, max(graded_at) FROM grading_runs WHERE status IN ('published', 'unchanged') GROUP BY 1"
-        ).rows
-    return dict(rows)
+        return {row["partition"]: row["inputs_read_at"] for row in reader.query(_LAST_RUNS).dicts()}

@@ -168,7 +168,7 @@ SELECT number AS entry, at AS graded_at, partition, status, run_id, token, seq, 
     details ->> '$.counts.ungradable' AS ungradable, details ->> '$.counts.pending' AS pending,
     details ->> '$.revised' AS revised, details ->> '$.mae' AS mae, details ->> '$.bias' AS bias,
     details ->> '$.lock_wait_seconds' AS lock_wait_seconds, details ->> '$.duration_seconds' AS duration_seconds,
-    details ->> '$.rules_version' AS rules_version, details ->> '$.error' AS error, content_hash, entry_hash
+    details ->> '$.inputs_read_at' AS inputs_read_at, details ->> '$.rules_version' AS rules_version, details ->> '$.error' AS error, content_hash, entry_hash
 FROM ledger WHERE kind = 'grade' ORDER BY number;
 
 -- name: view_loads
