@@ -56,12 +56,16 @@ def judge_staged(
     counted = {row["partition"]: row for row in stage.query(rules.counts_sql()).dicts()}
     excluded = _excluded(stage, query, counted)
     missing = _missing_players(stage) if any(row["ungradable"] for row in counted.values()) else {}
+    collisions = dict(
+        stage.query(statement("gradeonce.rules", "validate.sql", "collisions", actuals=ACTUALS.name), query.params).rows
+    )
     judged = {}
     for partition in partitions:
         row = counted.get(partition)
         details: dict[str, Any] = {
             "rules_version": rules.RULES_VERSION,
             "excluded": excluded.get(partition, {}),
+            "actual_collisions": collisions.get(partition, 0),
             "lock_wait_seconds": round(waits[partition], 6),
             "duration_seconds": seconds,
             # What is loaded after this instant may not be in these grades, even if it was loaded before their commit.

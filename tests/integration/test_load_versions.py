@@ -65,3 +65,22 @@ def test_new_version_before_the_standing_one_does_not_outrank_it(book: gradeonce
 
     assert last_value(book) == 29
     book.close()
+
+
+def test_actuals_in_several_versions_are_counted(book: gradeonce.Book, tmp_path: Path) -> None:
+    """Of duplicate actuals the latest counts, and the run says in the ledger how many there were."""
+    predictions = tmp_path / "predictions.csv"
+    predictions.write_text(
+        "system_id,player_name,game_id,game_date,predicted_value,line_value,recommendation\n"
+        "s,A B,0022500600,2026-01-17,20,18.5,OVER\n",
+        encoding="utf-8",
+    )
+    book.load("predictions", predictions)
+    load(book, tmp_path / "box.csv", "A B,0022500600,2026-01-17,29,30", "C D,0022500600,2026-01-17,1,30")
+    load(book, tmp_path / "box.csv", "A B,0022500600,2026-01-17,28,30")
+
+    book.grade("2026-01-17")
+
+    found = book.sql("SELECT details ->> '$.actual_collisions' FROM ledger WHERE kind = 'grade'").rows
+    assert found == [("1",)]
+    book.close()

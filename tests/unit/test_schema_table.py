@@ -13,9 +13,7 @@ DAY, NOTE = Column("day", ColumnType.DATE, required=True), Column("note", Column
 @pytest.mark.parametrize("name", ["../rows", 'a"b', "", "two words", "1st", "ledger", "Leases", "grading_runs"])
 def test_a_name_that_is_a_path_or_one_of_the_small_tables_is_refused(name: str) -> None:
     """The name becomes a folder and a view: neither may reach elsewhere."""
-    with pytest.raises(
-        UsageError, match="cannot name a table: letters, digits and _ are allowed"
-    ):
+    with pytest.raises(UsageError, match="cannot name a table: letters, digits and _ are allowed"):
         Table(name, (DAY, NOTE), partition="day")
 
 

@@ -43,6 +43,16 @@ FROM staged GROUP BY game_date ORDER BY 1
 SELECT CAST(game_date AS VARCHAR) AS partition, refused_reason, count(*) AS predictions
 FROM ({refusals}) GROUP BY ALL ORDER BY ALL
 
+-- name: collisions
+-- One row per date: actuals that came in more than one version, of which the latest counts.
+SELECT CAST(game_date AS VARCHAR) AS partition, count(*) AS collisions
+FROM (
+    SELECT game_date FROM {actuals}
+    WHERE game_date = ANY($dates)
+    GROUP BY game_date, player_lookup, game_id, market HAVING count(*) > 1
+) c
+GROUP BY game_date
+
 -- name: id_formats
 -- How game ids look on one date, in predictions and in box scores: digits as 9, letters as A; an example of each.
 -- The second format is that of the key under which ids of both forms meet.
