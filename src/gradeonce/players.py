@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -129,6 +129,49 @@ def nearest_sql(unmatched: str, known: str, *, limit: int = 3) -> str:
         limit: How many to name for each.
     """
     return fill(_sql()["nearest"], unmatched=unmatched, known=known, limit=str(limit))
+
+
+def nearest_players(
+    unmatched: Sequence[tuple[str, str]], known: Sequence[tuple[str, ...]], *, limit: int = 3
+) -> dict[tuple[str, str], list[str]]:
+    """Return the known lookups that read most like each unmatched one, best first.
+
+    Judged by the local engine, whatever the warehouse: not every server can tell how alike two names are.
+
+    Args:
+        unmatched: (group, lookup), e.g. of a date; only those known in the same group are looked at.
+        known: (group, lookup) of those that could have been meant.
+        limit: How many to name for each.
+
+    Returns:
+        By group and lookup; nothing for one that nobody comes close to.
+    """
+    from gradeonce.warehouses.engine import open_engine, run
+
+    groups, lookups = zip(*unmatched, strict=True) if unmatched else ((), ())
+    known_groups, known_lookups = zip(*known, strict=True) if known else ((), ())
+    with open_engine(threads=1) as engine:
+        rows = run(
+            engine,
+            _sql()["nearest_in_groups"],
+            {
+                "groups": list(groups),
+                "lookups": list(lookups),
+                "known_groups": list(known_groups),
+                "known_lookups": list(known_lookups),
+                "limit": limit,
+            },
+        ).fetchall()
+    return {(group, lookup): nearest for group, lookup, nearest in rows}
+
+
+def most_alike(lookup: str, known: Sequence[str], *, limit: int) -> list[tuple[str, float]]:
+    """Return the known lookups that read most like one, with their similarity (Jaro-Winkler, 0.8 to 1), best first."""
+    from gradeonce.warehouses.engine import open_engine, run
+
+    with open_engine(threads=1) as engine:
+        params = {"lookup": lookup, "known": list(known), "limit": limit}
+        return [(near, score) for near, score in run(engine, _sql()["most_alike"], params).fetchall()]
 
 
 def player_aliases(path: Path | None = None) -> dict[str, str]:

@@ -72,3 +72,22 @@ CROSS JOIN (SELECT DISTINCT player_lookup FROM {known}) AS known
 CROSS JOIN LATERAL (SELECT jaro_winkler_similarity(unmatched.player_lookup, known.player_lookup) AS score)
 WHERE score >= 0.8 AND known.player_lookup <> unmatched.player_lookup
 GROUP BY unmatched.player_lookup
+
+-- name: nearest_in_groups
+-- Purpose: the same for lists of names, each looked for in its own group only.
+SELECT u.grp, u.lookup, list(k.lookup ORDER BY score DESC, k.lookup)[:CAST($limit AS INTEGER)] AS nearest
+FROM (SELECT unnest(CAST($groups AS VARCHAR[])) AS grp, unnest(CAST($lookups AS VARCHAR[])) AS lookup) AS u
+JOIN (
+    SELECT unnest(CAST($known_groups AS VARCHAR[])) AS grp, unnest(CAST($known_lookups AS VARCHAR[])) AS lookup
+) AS k ON k.grp = u.grp
+CROSS JOIN LATERAL (SELECT jaro_winkler_similarity(u.lookup, k.lookup) AS score)
+WHERE score >= 0.8
+GROUP BY u.grp, u.lookup
+
+-- name: most_alike
+-- Purpose: the names of a list that read most like one.
+SELECT k.lookup, jaro_winkler_similarity(k.lookup, $lookup) AS similarity
+FROM (SELECT unnest(CAST($known AS VARCHAR[])) AS lookup) AS k
+WHERE jaro_winkler_similarity(k.lookup, $lookup) >= 0.8
+ORDER BY similarity DESC, k.lookup
+LIMIT $limit

@@ -87,6 +87,10 @@ class Stage(Protocol):
         """Query the staged rows (relation `staged`) beside the inputs."""
         ...
 
+    def key_json(self) -> str:
+        """Return the SQL of a staged row's key as JSON text."""
+        ...
+
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
         """Hold staged rows against what stands, key by key, and write the revisions that follow (`revisions`).
 
@@ -151,7 +155,11 @@ class Warehouse(Protocol):
         ...
 
     def engine(self) -> AbstractContextManager[DuckDBPyConnection]:
-        """Open a local engine for reading files, with every table of the book in view."""
+        """Open a local engine for reading files. Tables of the book are in view once they were brought."""
+        ...
+
+    def bring(self, engine: DuckDBPyConnection, table: Table, partitions: Sequence[str]) -> None:
+        """Put at least these partitions of a table in view of the engine, under the table's own name."""
         ...
 
     def land(

@@ -77,6 +77,10 @@ class EmbeddedStage:
         """See `Stage.query`."""
         return fetch(self._engine, sql, params)
 
+    def key_json(self) -> str:
+        """See `Stage.key_json`."""
+        return f"CAST(to_json({_struct(self._table.key, '{0}')}) AS VARCHAR)"
+
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
         """See `Stage.compare`."""
         self._compared = tuple(partitions)
