@@ -13,9 +13,9 @@ from gradeonce.backfill import GradeReport, Progress, grade_dates
 from gradeonce.clock import Clock, SystemClock
 from gradeonce.config import Settings, is_url, load_settings
 from gradeonce.dates import days_between, parse_day
-from gradeonce.errors import ConfigError, RefusedForSafety, UsageError
+from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.grading import Grader, PartitionRun
-from gradeonce.leases import LeaseStore, SqliteLeases, new_holder, open_store
+from gradeonce.leases import LeaseStore, PostgresLeases, SqliteLeases, new_holder, open_store
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Published, ignore_steps, publish
 from gradeonce.schema import PREDICTIONS, Table
@@ -60,8 +60,8 @@ class Book:
     @property
     def leases(self) -> LeaseStore:
         """The lease store, for `gradeonce.leases.acquire` and for looking who holds what."""
-        if self._leases is None and self.settings.book_is_url:
-            raise ConfigError("A book in PostgreSQL keeps no leases yet.", hint='Set [lock] store = "off".')
+        if self._leases is None and self.settings.book_is_url and self.settings.store in ("sqlite", "off"):
+            self._leases = PostgresLeases(self.settings.book, table=f"{self.settings.schema}.leases")
         if self._leases is None:
             catalog = self.settings.book_path / CATALOG_FILE
             # Switched off, there is still the book's own store to look at, with what was claimed before.
@@ -241,8 +241,7 @@ class Book:
         )
 
     def _grader(self) -> Grader:
-        is_off = self.settings.store == "off" or self.settings.book_is_url
-        leases = None if is_off and self._leases is None else self.leases
+        leases = None if self.settings.store == "off" and self._leases is None else self.leases
         return Grader(self.warehouse, self.settings, leases, self.clock, self._on_step)
 
     def _days(

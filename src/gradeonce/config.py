@@ -54,8 +54,9 @@ class Settings:
     store: str = _setting(
         "lock",
         "sqlite",
-        "Where leases live: `sqlite` in the book, `memory` within one process, or the URL of a server, such as "
-        "postgresql://user:password@host/database or redis://host:6379/0; `off` leaves correctness to the fence alone.",
+        "Where leases live: `sqlite` with the book (in PostgreSQL if the book is there), `memory` within one process, or "
+        "the URL of a server, such as postgresql://user:password@host/database or redis://host:6379/0; `off` leaves "
+        "correctness to the fence alone.",
         choices=("sqlite", "memory", "off"),
         schemes=LOCK_SCHEMES,
     )

@@ -64,6 +64,14 @@ class Session:
         """Run one statement; return how many rows it touched."""
         return self._run(sql, params).rowcount
 
+    def join_by_hash(self) -> None:
+        """Forbid nested loops to the end of the transaction.
+
+        The planner knows nothing of rows that were staged or sent a moment ago; nested loops over them turn seconds
+        into hours.
+        """
+        self.execute("SET LOCAL enable_nestloop TO off")
+
     def copy_in(self, sql: str, blocks: Iterable[bytes]) -> None:
         """Send a file to the server, block by block."""
         import psycopg
@@ -138,17 +146,14 @@ class Connections:
         session = Session(connection)
         level = "REPEATABLE READ READ ONLY" if reads_only else "READ COMMITTED"
         try:
-            # Hash joins only: the planner knows nothing of rows that were staged a moment ago, and nested loops over
-            # them turn seconds into hours.
             session.execute(
                 f"BEGIN ISOLATION LEVEL {level}; "
                 f"SET LOCAL search_path TO {quote_identifier(self.schema)}, public; "
                 "SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL timezone TO 'UTC'; "
                 "SET LOCAL standard_conforming_strings TO on; "
                 f"SET LOCAL lock_timeout TO '{LOCK_SECONDS}s'; "
-                "SET LOCAL enable_nestloop TO off; SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'"
+                "SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'" + ("; SELECT 1" if reads_only else "")
                 # The instant of which everything is read is that of the first query: this one.
-                + ("; SELECT 1" if reads_only else "")
             )
             yield session
         finally:

@@ -80,6 +80,7 @@ def land(
     landed: dict[str, int] = {}
     known = 0
     on_step("land.locked")
+    session.join_by_hash()
     for name, offered in offers.items():
         found_facts = _judge(
             session, name, offered, any(fences[offered.table.name, p].rows for p in offered.partitions)

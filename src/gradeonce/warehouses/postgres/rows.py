@@ -51,19 +51,14 @@ def facts(session: Session, table: Table, relation: str) -> list[PartitionFacts]
             "facts",
             partition=quote_identifier(table.partition),
             relation=relation,
-            low=_half(17),
-            high=_half(1),
+            low=sql("half", md5="row_md5", first="1"),
+            high=sql("half", md5="row_md5", first="17"),
         )
     )
     return [
         PartitionFacts(partition, rows, content_hash(int(low), int(high)))
         for partition, rows, low, high in counted.rows
     ]
-
-
-def _half(first: int) -> str:
-    places = {f"b{byte}": str(first + 2 * byte) for byte in range(8)}
-    return sql("half", md5="row_md5", **places)
 
 
 def partition_list(table: Table, partitions: Sequence[str]) -> str:
@@ -76,15 +71,13 @@ def partition_list(table: Table, partitions: Sequence[str]) -> str:
 def json_of(table: Table, names: Sequence[str], pattern: str) -> str:
     """Return the SQL of a JSON text of these columns; `{0}` in the pattern stands for the column.
 
-    Decimals lose their trailing zeros and instants are texts, as in the revisions of an embedded book.
+    Instants are texts, as in the revisions of an embedded book.
     """
     kinds = {column.name: column.type for column in table.columns}
     fields = []
     for name in names:
         value = pattern.format(quote_identifier(name))
-        if kinds[name] is ColumnType.DECIMAL:
-            value = f"trim_scale({value})"
-        elif kinds[name] is ColumnType.INSTANT:
+        if kinds[name] is ColumnType.INSTANT:
             value = f"CAST({value} AS text)"
         fields.append(f"{value} AS {quote_identifier(name)}")
     return f"(SELECT CAST(row_to_json(j) AS text) FROM (SELECT {', '.join(fields)}) AS j)"

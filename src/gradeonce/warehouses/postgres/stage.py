@@ -42,6 +42,7 @@ class PostgresStage:
         scope = f"WITH {', '.join(scopes)} " if scopes else ""
         rows = typed(self._table, f"({scope}SELECT * FROM ({query.sql}) AS answer)")
         select = identified(self._table, f"({rows})", key=(self._table.partition, *self._table.key))
+        self._session.join_by_hash()
         self._session.execute(f"CREATE TEMP TABLE staged ON COMMIT DROP AS {select}", query.params)
 
     def facts(self) -> list[PartitionFacts]:

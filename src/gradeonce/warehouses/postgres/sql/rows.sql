@@ -3,10 +3,10 @@
 concat_ws(chr(31), {values})
 
 -- name: half
--- Eight bytes of a hash, last byte first, as the local engine reads them. Signed: sums are taken modulo 2^64.
-CAST(CAST('x' || substr({md5}, {b7}, 2) || substr({md5}, {b6}, 2) || substr({md5}, {b5}, 2) || substr({md5}, {b4}, 2)
-    || substr({md5}, {b3}, 2) || substr({md5}, {b2}, 2) || substr({md5}, {b1}, 2) || substr({md5}, {b0}, 2)
-    AS bit(64)) AS bigint)
+-- Eight bytes of a hash as a number, last byte first, as the local engine reads them; signed, since sums are taken modulo
+-- 2^64. Turning the hexadecimal text round turns each byte's two digits round as well: the masks turn them back.
+((CAST(CAST('x' || substr(reverse({md5}), {first}, 16) AS bit(64)) AS bigint) & 1085102592571150095) << 4)
+    | ((CAST(CAST('x' || substr(reverse({md5}), {first}, 16) AS bit(64)) AS bigint) >> 4) & 1085102592571150095)
 
 -- name: facts
 -- Rows and content hash per partition. Sums of row hashes do not depend on the order of rows.
@@ -61,9 +61,10 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM revisions
 SELECT CAST({partition} AS text), count(*) FROM {table} WHERE {partition} = ANY({partitions}) GROUP BY {partition}
 
 -- name: sharing
--- Partitions of one table that hold a value which another table holds in the given partitions.
+-- Partitions of one table that hold a value which another table holds in the given partitions. An array, so that each
+-- value is looked up in the index.
 SELECT DISTINCT CAST({partition} AS text) FROM {table}
-WHERE {column} IN (SELECT {column} FROM {other} WHERE {other_partition} = ANY({partitions}))
+WHERE {column} = ANY(ARRAY(SELECT DISTINCT {column} FROM {other} WHERE {other_partition} = ANY({partitions})))
 ORDER BY 1
 
 -- name: unknown_rows
