@@ -54,7 +54,7 @@ class Settings:
     store: str = _setting(
         "lock",
         "sqlite",
-        "Where leases live: `sqlite` with the book (in PostgreSQL if the book is there), `memory` within one process, or "
+        "Where leases live: `sqlite` with the book (in PostgreSQL if it is there), `memory` within one process, or "
         "the URL of a server, such as postgresql://user:password@host/database or redis://host:6379/0; `off` leaves "
         "correctness to the fence alone.",
         choices=("sqlite", "memory", "off"),

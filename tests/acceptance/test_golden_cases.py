@@ -69,7 +69,7 @@ def load_and_grade(gradeonce: Command) -> Graded:
 
 def grades(gradeonce: Command) -> dict[str, Row]:
     """Return the grades that stand, by prediction id, as texts."""
-    return {row["prediction_id"]: row for row in gradeonce("sql", "FROM prediction_accuracy", "--csv").rows()}
+    return {row["prediction_id"]: row for row in gradeonce("sql", "SELECT * FROM prediction_accuracy", "--csv").rows()}
 
 
 def same(found: str, expected: str) -> bool:

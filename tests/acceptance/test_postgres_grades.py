@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,14 +57,14 @@ def book(postgres: Postgres, tmp_path: Path) -> Command:
 @pytest.fixture(scope="module")
 def both(
     postgres: Postgres, real_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Command, Command]]:
+) -> tuple[Command, Command]:
     """A book in a folder and one on the server, with every official box score."""
     here = Command(tmp_path_factory.mktemp("here"))
     there = on_server(postgres, tmp_path_factory.mktemp("there"), "real_slates")
     for command in (here, there):
         command("init")
         command("load", "actuals", real_data / "boxscores_official.csv.gz", "--source", "nba_api.league_game_log")
-    yield here, there
+    return here, there
 
 
 @pytest.mark.parametrize("name", [name for name, slate in SLATES.items() if slate.shares_official])
