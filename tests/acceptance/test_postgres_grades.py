@@ -55,9 +55,7 @@ def book(postgres: Postgres, tmp_path: Path) -> Command:
 
 
 @pytest.fixture(scope="module")
-def both(
-    postgres: Postgres, real_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Command, Command]:
+def both(postgres: Postgres, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Command, Command]:
     """A book in a folder and one on the server, with every official box score."""
     here = Command(tmp_path_factory.mktemp("here"))
     there = on_server(postgres, tmp_path_factory.mktemp("there"), "real_slates")
