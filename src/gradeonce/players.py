@@ -131,38 +131,36 @@ def nearest_sql(unmatched: str, known: str, *, limit: int = 3) -> str:
     return fill(_sql()["nearest"], unmatched=unmatched, known=known, limit=str(limit))
 
 
-def nearest_players(
-    unmatched: Sequence[tuple[str, str]], known: Sequence[tuple[str, ...]], *, limit: int = 3
-) -> dict[tuple[str, str], list[str]]:
-    """Return the known lookups that read most like each unmatched one, best first.
-
-    Judged by the local engine, whatever the warehouse: not every server can tell how alike two names are.
+def nearest_in_partitions_sql(unmatched: str, known: str) -> str:
+    """Return a SELECT of `partition`, `player_lookup` and `nearest` (a list of up to three lookups, best first).
 
     Args:
-        unmatched: (group, lookup), e.g. of a date; only those known in the same group are looked at.
-        known: (group, lookup) of those that could have been meant.
-        limit: How many to name for each.
+        unmatched: Relation with the columns `partition` and `player_lookup`: those that were not found.
+        known: The same of those that could have been meant, in the same partition.
+    """
+    return fill(_sql()["nearest_in_groups"], unmatched=unmatched, known=known)
 
-    Returns:
-        By group and lookup; nothing for one that nobody comes close to.
+
+def nearest_in_partitions(
+    unmatched: Sequence[tuple[str, ...]], known: Sequence[tuple[str, ...]]
+) -> list[tuple[str, str, list[str]]]:
+    """Return the rows of `nearest_in_partitions_sql` for (partition, lookup) pairs, judged by the local engine.
+
+    For warehouses that cannot tell how alike two names are.
     """
     from gradeonce.warehouses.engine import open_engine, run
 
-    groups, lookups = zip(*unmatched, strict=True) if unmatched else ((), ())
-    known_groups, known_lookups = zip(*known, strict=True) if known else ((), ())
+    relation = "(SELECT unnest(${0}_partitions) AS partition, unnest(${0}_lookups) AS player_lookup)"
+    params = {
+        f"{name}_{column}": [row[place] for row in rows]
+        for name, rows in (("unmatched", unmatched), ("known", known))
+        for place, column in enumerate(("partitions", "lookups"))
+    }
+    if not unmatched or not known:
+        return []
     with open_engine(threads=1) as engine:
-        rows = run(
-            engine,
-            _sql()["nearest_in_groups"],
-            {
-                "groups": list(groups),
-                "lookups": list(lookups),
-                "known_groups": list(known_groups),
-                "known_lookups": list(known_lookups),
-                "limit": limit,
-            },
-        ).fetchall()
-    return {(group, lookup): nearest for group, lookup, nearest in rows}
+        sql = nearest_in_partitions_sql(relation.format("unmatched"), relation.format("known"))
+        return run(engine, sql, params).fetchall()
 
 
 def most_alike(lookup: str, known: Sequence[str], *, limit: int) -> list[tuple[str, float]]:

@@ -74,15 +74,13 @@ WHERE score >= 0.8 AND known.player_lookup <> unmatched.player_lookup
 GROUP BY unmatched.player_lookup
 
 -- name: nearest_in_groups
--- Purpose: the same for lists of names, each looked for in its own group only.
-SELECT u.grp, u.lookup, list(k.lookup ORDER BY score DESC, k.lookup)[:CAST($limit AS INTEGER)] AS nearest
-FROM (SELECT unnest(CAST($groups AS VARCHAR[])) AS grp, unnest(CAST($lookups AS VARCHAR[])) AS lookup) AS u
-JOIN (
-    SELECT unnest(CAST($known_groups AS VARCHAR[])) AS grp, unnest(CAST($known_lookups AS VARCHAR[])) AS lookup
-) AS k ON k.grp = u.grp
-CROSS JOIN LATERAL (SELECT jaro_winkler_similarity(u.lookup, k.lookup) AS score)
+-- Purpose: the same for names that are each looked for in a partition of their own.
+SELECT u.partition, u.player_lookup, list(k.player_lookup ORDER BY score DESC, k.player_lookup)[:3] AS nearest
+FROM {unmatched} AS u
+JOIN {known} AS k ON k.partition = u.partition
+CROSS JOIN LATERAL (SELECT jaro_winkler_similarity(u.player_lookup, k.player_lookup) AS score)
 WHERE score >= 0.8
-GROUP BY u.grp, u.lookup
+GROUP BY u.partition, u.player_lookup
 
 -- name: most_alike
 -- Purpose: the names of a list that read most like one.

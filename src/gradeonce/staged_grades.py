@@ -10,7 +10,7 @@ from typing import Any
 from gradeonce import rules
 from gradeonce.errors import InputError
 from gradeonce.model import Query
-from gradeonce.players import nearest_players
+from gradeonce.players import nearest_in_partitions, nearest_in_partitions_sql
 from gradeonce.publish import Judgement
 from gradeonce.schema import ACTUALS, OUTCOMES, PREDICTIONS
 from gradeonce.statements import fill, statement
@@ -128,8 +128,13 @@ def _missing_players(stage: Stage) -> dict[str, list[dict[str, Any]]]:
         return {}
     dates = [date.fromisoformat(partition) for partition in dict.fromkeys(partition for partition, _, _ in missing)]
     who = statement("gradeonce.rules", "validate.sql", "players_of_dates", actuals=ACTUALS.name)
-    played = stage.query(who, {"dates": dates}).rows
-    nearest = nearest_players([(partition, player) for partition, player, _ in missing], played)
+    if stage.compares_texts:
+        unmatched = f"({statement('gradeonce.rules', 'validate.sql', 'missing_players')})"
+        near = stage.query(nearest_in_partitions_sql(unmatched, f"({who})"), {"dates": dates}).rows
+    else:
+        played = stage.query(who, {"dates": dates}).rows
+        near = nearest_in_partitions([row[:2] for row in missing], played)
+    nearest = {(partition, player): names for partition, player, names in near}
     found: dict[str, list[dict[str, Any]]] = {}
     for partition, player, predictions in missing:
         found.setdefault(partition, []).append(

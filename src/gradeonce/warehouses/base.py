@@ -77,7 +77,13 @@ class Revised:
 
 
 class Stage(Protocol):
-    """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed."""
+    """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed.
+
+    Attributes:
+        compares_texts: Whether its queries can tell how alike two texts are (`jaro_winkler_similarity`).
+    """
+
+    compares_texts: bool
 
     def facts(self) -> list[PartitionFacts]:
         """Return rows and content hash of each staged partition that has any."""

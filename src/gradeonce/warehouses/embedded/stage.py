@@ -30,6 +30,8 @@ ROWS_FOLDER = "rows"
 class EmbeddedStage:
     """The staged rows of one run. Files that were not committed are removed by whoever opened the stage."""
 
+    compares_texts = True
+
     def __init__(
         self, engine: DuckDBPyConnection, catalog: Catalog, folder: Path, table: Table, run_id: str, clock: Clock
     ) -> None:

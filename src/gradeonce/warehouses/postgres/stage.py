@@ -21,6 +21,8 @@ COMMIT_IDLE_SECONDS = 30
 class PostgresStage:
     """The staged rows of one run: they live and die with the transaction."""
 
+    compares_texts = False
+
     def __init__(self, session: Session, table: Table, run_id: str, inputs: Sequence[Table]) -> None:
         self._session, self._table, self._run_id = session, table, run_id
         self._inputs = {table.name: table for table in inputs}
