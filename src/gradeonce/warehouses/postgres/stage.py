@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradeonce.chain import Entry
 from gradeonce.errors import WarehouseError
@@ -28,6 +29,7 @@ class PostgresStage:
         self._inputs = {table.name: table for table in inputs}
         self._compared: tuple[str, ...] = ()
         self._facts: list[PartitionFacts] | None = None
+        self._read_at = ""
 
     def fill(self, query: Query, schema: str) -> None:
         """Run the query into the temporary table; its inputs are seen only as far as it asks for them."""
@@ -44,6 +46,7 @@ class PostgresStage:
         scope = f"WITH {', '.join(scopes)} " if scopes else ""
         rows = typed(self._table, f"({scope}SELECT * FROM ({query.sql}) AS answer)")
         select = identified(self._table, f"({rows})", key=(self._table.partition, *self._table.key))
+        self._read_at = state.now(self._session)
         self._session.join_by_hash()
         self._session.execute(f"CREATE TEMP TABLE staged ON COMMIT DROP AS {select}", query.params)
 
@@ -98,11 +101,17 @@ class PostgresStage:
             self._verify(replaced)
         self._add_revisions()
         on_step("commit.pointed")
-        appended = state.append(self._session, entries)
+        appended = state.append(self._session, [self._by_our_clock(entry) for entry in entries])
         on_step("commit.ledgered")
         self._session.commit()
         on_step("commit.done")
         return appended
+
+    def _by_our_clock(self, entry: EntryDraft) -> EntryDraft:
+        # Loads carry the server's instants; when their rows were read must be told by the same clock.
+        if "inputs_read_at" not in entry.details:
+            return entry
+        return replace(entry, details={**entry.details, "inputs_read_at": self._read_at})
 
     def _replace(self, partitions: Sequence[str], on_step: OnStep) -> None:
         table, part = quote_identifier(self._table.name), quote_identifier(self._table.partition)

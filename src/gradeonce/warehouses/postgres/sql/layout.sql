@@ -93,7 +93,7 @@ SELECT number AS entry, at AS graded_at, partition, status, run_id, token, seq, 
     (d ->> 'bias')::double precision AS bias,
     (d ->> 'lock_wait_seconds')::double precision AS lock_wait_seconds,
     (d ->> 'duration_seconds')::double precision AS duration_seconds,
-    (d ->> 'rules_version')::bigint AS rules_version, d ->> 'error' AS error, content_hash, entry_hash
+    d ->> 'inputs_read_at' AS inputs_read_at, (d ->> 'rules_version')::bigint AS rules_version, d ->> 'error' AS error, content_hash, entry_hash
 FROM (SELECT *, details::json AS d FROM ledger WHERE kind = 'grade') AS graded;
 
 CREATE VIEW loads AS
