@@ -14,7 +14,7 @@ from races.child import answer_of, child
 
 DAY = "2026-01-01"
 PLAYERS = 4
-SETTINGS = {"ttl_seconds": 0.5, "wait_seconds": 30.0}
+SETTINGS = {"ttl_seconds": 2.0, "wait_seconds": 30.0}
 
 GRADE_STEPS = [
     "grade.leased",
