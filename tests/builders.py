@@ -89,7 +89,8 @@ def shelf_query(days: Sequence[str], marker: int, *, items: int = ITEMS, by: str
     return Query(
         "SELECT CAST(d AS DATE) AS day, CASE WHEN i % 3 > 0 THEN 'shelf' || i END AS shelf, "
         "CASE WHEN i % 2 > 0 OR i % 3 = 0 THEN 'item' || i END AS item, CAST($marker AS INTEGER) AS marker, "
-        "$by AS counted_by FROM unnest($days) AS t (d), range($items) AS r (i)",
+        "$by AS counted_by FROM unnest(CAST($days AS VARCHAR[])) AS t (d), "
+        "generate_series(0, CAST($items AS INTEGER) - 1) AS r (i)",
         {"days": list(days), "marker": marker, "items": items, "by": by},
     )
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from gradeonce.backfill import GradeReport, Progress, grade_dates
 from gradeonce.clock import Clock, SystemClock
-from gradeonce.config import Settings, load_settings
+from gradeonce.config import Settings, is_url, load_settings
 from gradeonce.dates import days_between, parse_day
-from gradeonce.errors import ConfigError, RefusedForSafety, UsageError
+from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.grading import Grader, PartitionRun
-from gradeonce.leases import LeaseStore, SqliteLeases, new_holder, open_store
+from gradeonce.leases import LeaseStore, PostgresLeases, SqliteLeases, new_holder, open_store
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Published, ignore_steps, publish
 from gradeonce.schema import PREDICTIONS, Table
 from gradeonce.warehouses.base import OnStep, Reader, Rows, Warehouse
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
-from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
+from gradeonce.warehouses.opening import create_warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from gradeonce.load import LoadOptions, LoadReport
@@ -54,25 +54,14 @@ class Book:
         self.settings = settings
         self.clock = clock or SystemClock()
         self._on_step = on_step
-        path = settings.book_path
-        if not (path / CATALOG_FILE).is_file():
-            raise ConfigError(
-                f"{path} holds no book.",
-                hint="Make one with `gradeonce init`, or name the folder of one with --book.",
-            )
-        self.warehouse: Warehouse = EmbeddedWarehouse(
-            path,
-            clock=self.clock,
-            threads=settings.threads,
-            minimum_free_megabytes=settings.minimum_free_megabytes,
-            allow_network_filesystem=settings.allow_network_filesystem,
-            names=settings.tables,
-        )
+        self.warehouse: Warehouse = open_warehouse(settings, clock=self.clock)
         self._leases = leases
 
     @property
     def leases(self) -> LeaseStore:
         """The lease store, for `gradeonce.leases.acquire` and for looking who holds what."""
+        if self._leases is None and self.settings.book_is_url and self.settings.store in ("sqlite", "off"):
+            self._leases = PostgresLeases(self.settings.book, table=f"{self.settings.schema}.leases")
         if self._leases is None:
             catalog = self.settings.book_path / CATALOG_FILE
             # Switched off, there is still the book's own store to look at, with what was claimed before.
@@ -288,7 +277,7 @@ def open_book(
     """Open a book.
 
     Args:
-        path: Its folder; None takes it from the settings (`gradeonce.toml` here or in a parent folder).
+        path: Its folder or URL; None takes it from the settings (`gradeonce.toml` here or in a parent folder).
         config: A settings file; None looks for one.
         clock: Time; None takes the machine's.
         leases: A lease store of your own; None takes the one the settings name.
@@ -298,14 +287,20 @@ def open_book(
     Raises:
         ConfigError: If a setting is wrong or there is no book.
     """
-    flags = {**settings, "book": str(Path(path).expanduser().resolve())} if path is not None else settings
+    flags = {**settings, "book": named_book(path)} if path is not None else settings
     loaded = load_settings(Path(config) if config else None, flags=flags)
     return Book(loaded, clock=clock, leases=leases, on_step=on_step)
 
 
 def create_book(path: str | Path, *, allow_network_filesystem: bool = False) -> bool:
-    """Create a book in a folder if it holds none. Return whether it was created now."""
-    return EmbeddedWarehouse.create(Path(path), allow_network_filesystem=allow_network_filesystem)
+    """Create a book in a folder or database if it holds none. Return whether it was created now."""
+    book = Settings(book=named_book(path), allow_network_filesystem=allow_network_filesystem)
+    return create_warehouse(book)
+
+
+def named_book(book: str | Path) -> str:
+    """Return a book as settings name it: the URL of a server as it is, a folder as an absolute path."""
+    return book if isinstance(book, str) and is_url(book) else str(Path(book).expanduser().resolve())
 
 
 def break_lease(book: Book, key: str, *, token: int, reason: str = "") -> str:

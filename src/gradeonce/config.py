@@ -39,7 +39,12 @@ def _setting(
 class Settings:
     """Every setting, checked. Durations carry their unit in the name."""
 
-    book: str = _setting("warehouse", "book", "The book: a folder, made by `gradeonce init`; relative to this file.")
+    book: str = _setting(
+        "warehouse",
+        "book",
+        "The book, made by `gradeonce init`: a folder, relative to this file, or postgresql://user:password@host/database.",
+    )
+    schema: str = _setting("warehouse", "gradeonce", "Where in a PostgreSQL database the book's tables are.")
     allow_network_filesystem: bool = _setting(
         "warehouse", False, "Allow the book on NFS or SMB, whose file locks are not to be trusted."
     )
@@ -49,8 +54,9 @@ class Settings:
     store: str = _setting(
         "lock",
         "sqlite",
-        "Where leases live: `sqlite` in the book, `memory` within one process, or the URL of a server, such as "
-        "postgresql://user:password@host/database or redis://host:6379/0; `off` leaves correctness to the fence alone.",
+        "Where leases live: `sqlite` with the book (in PostgreSQL if it is there), `memory` within one process, or "
+        "the URL of a server, such as postgresql://user:password@host/database or redis://host:6379/0; `off` leaves "
+        "correctness to the fence alone.",
         choices=("sqlite", "memory", "off"),
         schemes=LOCK_SCHEMES,
     )
@@ -84,6 +90,16 @@ class Settings:
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     base_folder: Path = field(default_factory=Path.cwd, repr=False, compare=False)
+
+    @property
+    def book_is_url(self) -> bool:
+        """Whether the book is on a server rather than in a folder."""
+        return is_url(self.book)
+
+    @property
+    def shown_book(self) -> str:
+        """The book as it may be shown: the folder, or the URL without its password."""
+        return mask_secrets(self.book) if self.book_is_url else str(self.book_path)
 
     @property
     def book_path(self) -> Path:
@@ -300,6 +316,11 @@ def shown_settings(settings: Settings) -> list[ShownSetting]:
         )
         for name, setting in _FIELDS.items()
     ]
+
+
+def is_url(book: str) -> bool:
+    """Say whether a book is named by the URL of a server rather than by its folder."""
+    return book.partition("://")[0] in ("postgresql", "postgres") and "://" in book
 
 
 def mask_secrets(text: str) -> str:

@@ -134,7 +134,7 @@ def load_files(
             today=league_today(clock, settings.timezone),
         )
         loading.raise_if_bad(read, options.on_bad_rows)
-        _fill_in(engine, read, options)
+        _fill_in(warehouse, engine, read, options)
         on_step("load.read")
         relations = _stamped(engine, read, LOADED_TABLES[kind], load_id, clock)
         entry = EntryDraft(
@@ -185,7 +185,7 @@ def _options_that_matter(warehouse: Warehouse, settings: Settings, options: Load
     return matter
 
 
-def _fill_in(engine: DuckDBPyConnection, read: ReadRows, options: LoadOptions) -> None:
+def _fill_in(warehouse: Warehouse, engine: DuckDBPyConnection, read: ReadRows, options: LoadOptions) -> None:
     if options.line_from not in (None, "lines"):
         raise UsageError(f"Lines can be taken from 'lines' only, not from {options.line_from!r}.")
     if options.line_from is None and not options.derive_recommendation:
@@ -193,9 +193,17 @@ def _fill_in(engine: DuckDBPyConnection, read: ReadRows, options: LoadOptions) -
     from gradeonce.loading.lines import attach_lines, derive_recommendation
 
     if options.line_from == "lines":
+        warehouse.bring(engine, LINES, _partitions_of_lines(warehouse, engine, read))
         attach_lines(engine, read.relation, LINES.name, book=options.book)
     if options.derive_recommendation:
         derive_recommendation(engine, read.relation)
+
+
+def _partitions_of_lines(warehouse: Warehouse, engine: DuckDBPyConnection, read: ReadRows) -> list[str]:
+    # A game keeps its id when it moves, so its lines may lie under another date: whatever that may be, it is wanted.
+    if warehouse.capabilities.local_engine:
+        return []
+    return [fence.partition for fence in warehouse.all_fences(LINES) if fence.rows]
 
 
 def _stamped(

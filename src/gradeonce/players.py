@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -129,6 +129,47 @@ def nearest_sql(unmatched: str, known: str, *, limit: int = 3) -> str:
         limit: How many to name for each.
     """
     return fill(_sql()["nearest"], unmatched=unmatched, known=known, limit=str(limit))
+
+
+def nearest_in_partitions_sql(unmatched: str, known: str) -> str:
+    """Return a SELECT of `partition`, `player_lookup` and `nearest` (a list of up to three lookups, best first).
+
+    Args:
+        unmatched: Relation with the columns `partition` and `player_lookup`: those that were not found.
+        known: The same of those that could have been meant, in the same partition.
+    """
+    return fill(_sql()["nearest_in_groups"], unmatched=unmatched, known=known)
+
+
+def nearest_in_partitions(
+    unmatched: Sequence[tuple[str, ...]], known: Sequence[tuple[str, ...]]
+) -> list[tuple[str, str, list[str]]]:
+    """Return the rows of `nearest_in_partitions_sql` for (partition, lookup) pairs, judged by the local engine.
+
+    For warehouses that cannot tell how alike two names are.
+    """
+    from gradeonce.warehouses.engine import open_engine, run
+
+    relation = "(SELECT unnest(${0}_partitions) AS partition, unnest(${0}_lookups) AS player_lookup)"
+    params = {
+        f"{name}_{column}": [row[place] for row in rows]
+        for name, rows in (("unmatched", unmatched), ("known", known))
+        for place, column in enumerate(("partitions", "lookups"))
+    }
+    if not unmatched or not known:
+        return []
+    with open_engine(threads=1) as engine:
+        sql = nearest_in_partitions_sql(relation.format("unmatched"), relation.format("known"))
+        return run(engine, sql, params).fetchall()
+
+
+def most_alike(lookup: str, known: Sequence[str], *, limit: int) -> list[tuple[str, float]]:
+    """Return the known lookups that read most like one, with their similarity (Jaro-Winkler, 0.8 to 1), best first."""
+    from gradeonce.warehouses.engine import open_engine, run
+
+    with open_engine(threads=1) as engine:
+        params = {"lookup": lookup, "known": list(known), "limit": limit}
+        return [(near, score) for near, score in run(engine, _sql()["most_alike"], params).fetchall()]
 
 
 def player_aliases(path: Path | None = None) -> dict[str, str]:

@@ -72,3 +72,20 @@ CROSS JOIN (SELECT DISTINCT player_lookup FROM {known}) AS known
 CROSS JOIN LATERAL (SELECT jaro_winkler_similarity(unmatched.player_lookup, known.player_lookup) AS score)
 WHERE score >= 0.8 AND known.player_lookup <> unmatched.player_lookup
 GROUP BY unmatched.player_lookup
+
+-- name: nearest_in_groups
+-- Purpose: the same for names that are each looked for in a partition of their own.
+SELECT u.partition, u.player_lookup, list(k.player_lookup ORDER BY score DESC, k.player_lookup)[:3] AS nearest
+FROM {unmatched} AS u
+JOIN {known} AS k ON k.partition = u.partition
+CROSS JOIN LATERAL (SELECT jaro_winkler_similarity(u.player_lookup, k.player_lookup) AS score)
+WHERE score >= 0.8
+GROUP BY u.partition, u.player_lookup
+
+-- name: most_alike
+-- Purpose: the names of a list that read most like one.
+SELECT k.lookup, jaro_winkler_similarity(k.lookup, $lookup) AS similarity
+FROM (SELECT unnest(CAST($known AS VARCHAR[])) AS lookup) AS k
+WHERE jaro_winkler_similarity(k.lookup, $lookup) >= 0.8
+ORDER BY similarity DESC, k.lookup
+LIMIT $limit

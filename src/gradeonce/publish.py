@@ -44,7 +44,8 @@ class Validation:
         name: Its name in the error.
         broken: SQL condition over a staged row that is true when the row breaks the rule.
         meaning: What is wrong with such a row, for the message.
-        groups: Columns, comma-separated: the condition is over groups of rows with these in common; empty: over a row.
+        groups: Columns, separated by a comma and a space: the condition is over groups of rows with these in common;
+            empty: over a row.
     """
 
     name: str
@@ -324,15 +325,14 @@ def validate(
     for rule in rules:
         if rule.groups:
             groups = f"SELECT 1 FROM staged GROUP BY {rule.groups} HAVING {rule.broken}"
-            counted.append((rule, stage.query(f"SELECT count(*) FROM ({groups})").rows[0][0]))
+            counted.append((rule, stage.query(f"SELECT count(*) FROM ({groups}) AS broken").rows[0][0]))
     key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
     for rule, broken in counted:
         if broken:
             scope = f"GROUP BY {rule.groups} HAVING {rule.broken}" if rule.groups else f"WHERE {rule.broken}"
-            sample = (
-                f"SELECT CAST(row({rule.groups or key}) AS VARCHAR) FROM staged {scope} ORDER BY 1 LIMIT {SAMPLE_KEYS}"
-            )
-            keys = "; ".join(str(row[0]) for row in stage.query(sample).rows)
+            shown = ", ".join(f"coalesce(CAST({c} AS VARCHAR), 'NULL')" for c in (rule.groups or key).split(", "))
+            sample = f"SELECT concat_ws(', ', {shown}) AS shown FROM staged {scope} ORDER BY 1 LIMIT {SAMPLE_KEYS}"
+            keys = "; ".join(f"({row[0]})" for row in stage.query(sample).rows)
             failures.append(f"{rule.name}: {broken} {rule.meaning}, e.g. {keys}")
     if failures:
         raise ValidationFailed(

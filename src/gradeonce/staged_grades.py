@@ -10,8 +10,9 @@ from typing import Any
 from gradeonce import rules
 from gradeonce.errors import InputError
 from gradeonce.model import Query
+from gradeonce.players import nearest_in_partitions, nearest_in_partitions_sql
 from gradeonce.publish import Judgement
-from gradeonce.schema import ACCURACY, ACTUALS, OUTCOMES, PREDICTIONS
+from gradeonce.schema import ACTUALS, OUTCOMES, PREDICTIONS
 from gradeonce.statements import fill, statement
 from gradeonce.warehouses.base import Stage
 
@@ -94,8 +95,7 @@ def judge_staged(
 def staged_changes(stage: Stage, replaced: Sequence[str], compared: Sequence[str]) -> dict[str, list[OutcomeChange]]:
     """Return, per date, what would change, by outcome before and after."""
     changed = stage.query(statement("gradeonce.rules", "validate.sql", "changes")).rows if compared else []
-    key = "struct_pack(" + ", ".join(f"{name} := {name}" for name in ACCURACY.key) + ")"
-    first = statement("gradeonce.rules", "validate.sql", "first_changes", key=key)
+    first = statement("gradeonce.rules", "validate.sql", "first_changes", key_json=stage.key_json())
     fresh = [date.fromisoformat(partition) for partition in replaced if partition not in set(compared)]
     if fresh:
         changed += stage.query(first, {"dates": fresh}).rows
@@ -123,11 +123,22 @@ def _excluded(stage: Stage, query: Query, counted: Mapping[str, Mapping[str, Any
 
 
 def _missing_players(stage: Stage) -> dict[str, list[dict[str, Any]]]:
-    sql = statement("gradeonce.rules", "validate.sql", "missing_players", actuals=ACTUALS.name)
+    missing = stage.query(statement("gradeonce.rules", "validate.sql", "missing_players")).rows
+    if not missing:
+        return {}
+    dates = [date.fromisoformat(partition) for partition in dict.fromkeys(partition for partition, _, _ in missing)]
+    who = statement("gradeonce.rules", "validate.sql", "players_of_dates", actuals=ACTUALS.name)
+    if stage.compares_texts:
+        unmatched = f"({statement('gradeonce.rules', 'validate.sql', 'missing_players')})"
+        near = stage.query(nearest_in_partitions_sql(unmatched, f"({who})"), {"dates": dates}).rows
+    else:
+        played = stage.query(who, {"dates": dates}).rows
+        near = nearest_in_partitions([row[:2] for row in missing], played)
+    nearest = {(partition, player): names for partition, player, names in near}
     found: dict[str, list[dict[str, Any]]] = {}
-    for partition, player, predictions, nearest in stage.query(sql).rows:
+    for partition, player, predictions in missing:
         found.setdefault(partition, []).append(
-            {"player_lookup": player, "predictions": predictions, "nearest": nearest or []}
+            {"player_lookup": player, "predictions": predictions, "nearest": nearest.get((partition, player), [])}
         )
     return found
 

@@ -13,12 +13,14 @@ from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.warehouses.base import Warehouse
 
 _LAST_RUNS = """
-SELECT partition, max(graded_at) AS graded_at, max_by(status, entry) AS status,
+SELECT partition, max(graded_at) AS graded_at, (array_agg(status ORDER BY entry DESC))[1] AS status,
     coalesce(max(coalesce(inputs_read_at, graded_at)) FILTER (WHERE status IN ('published', 'unchanged')), '')
         AS inputs_read_at,
-    max_by(coalesce(pending, 0), entry) FILTER (WHERE status IN ('published', 'unchanged')) AS pending,
-    max_by(coalesce(predictions, 0), entry) FILTER (WHERE status IN ('published', 'unchanged')) AS predictions,
-    max_by(error, entry) AS error
+    (array_agg(coalesce(pending, 0) ORDER BY entry DESC) FILTER (WHERE status IN ('published', 'unchanged')))[1]
+        AS pending,
+    (array_agg(coalesce(predictions, 0) ORDER BY entry DESC) FILTER (WHERE status IN ('published', 'unchanged')))[1]
+        AS predictions,
+    (array_agg(error ORDER BY entry DESC) FILTER (WHERE error IS NOT NULL))[1] AS error
 FROM grading_runs GROUP BY partition
 """
 

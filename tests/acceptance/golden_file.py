@@ -90,7 +90,7 @@ def load_golden(gradeonce: Command, table: pl.DataFrame) -> None:
 
 def golden_differences(gradeonce: Command, table: pl.DataFrame) -> list[str]:
     """Return one line for each value that differs, each row that is missing or too many; empty: zero differences."""
-    found = gradeonce("sql", "FROM prediction_accuracy", "--csv").rows()
+    found = gradeonce("sql", "SELECT * FROM prediction_accuracy", "--csv").rows()
     by_id = "prediction_id" in table.columns
     ours = {(row["prediction_id"],) if by_id else _key(row): row for row in found}
     lines = [] if len(found) == table.height else [f"{len(found)} grades for {table.height} rows"]

@@ -49,7 +49,11 @@ class Graded:
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
     """All cases, loaded and graded through the command."""
-    gradeonce = Command(tmp_path_factory.mktemp("golden"))
+    return load_and_grade(Command(tmp_path_factory.mktemp("golden")))
+
+
+def load_and_grade(gradeonce: Command) -> Graded:
+    """Make a book, load all cases and grade them."""
     gradeonce("init")
     with (gradeonce.folder / "predictions.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, GIVEN, extrasaction="ignore")
@@ -65,7 +69,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Graded:
 
 def grades(gradeonce: Command) -> dict[str, Row]:
     """Return the grades that stand, by prediction id, as texts."""
-    return {row["prediction_id"]: row for row in gradeonce("sql", "FROM prediction_accuracy", "--csv").rows()}
+    return {row["prediction_id"]: row for row in gradeonce("sql", "SELECT * FROM prediction_accuracy", "--csv").rows()}
 
 
 def same(found: str, expected: str) -> bool:

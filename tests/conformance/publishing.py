@@ -33,6 +33,9 @@ def counts(*rows: tuple[str | None, str | None, int], day: str = DAY, by: str = 
 class PublishConformance:
     """Inherit it and give it a fixture `warehouse`: an empty one, closed at the end."""
 
+    # What warehouses spell differently.
+    halves, doubled, type_of = "1.5::DOUBLE", "range(2)", ("typeof(kg)", "DECIMAL(18,9)")
+
     def publish(self, warehouse: Warehouse, query: Query, *days: str, run_id: str, **options: Any) -> Published:
         """Publish SHELVES; return what came of the first day. Any: options of `publish`."""
         days = days or (DAY,)
@@ -422,15 +425,15 @@ class PublishConformance:
         """A day of whole numbers before a day of halves: the halves are not rounded when both are read together."""
         columns = (Column("day", ColumnType.DATE), Column("item", ColumnType.TEXT), Column("kg", ColumnType.DECIMAL))
         table = Table("weights", columns, partition="day", key=("item",))
-        for day, kg in ((DAY, "1"), (NEXT_DAY, "1.5::DOUBLE")):
+        for day, kg in ((DAY, "1"), (NEXT_DAY, self.halves)):
             query = Query(f"SELECT '{day}' AS day, 'nut' AS item, {kg} AS kg")
             publish(warehouse, table, query, [day], run_id=day, clock=FakeClock())
 
         with warehouse.reader() as reader:
             rows = reader.query(
-                "SELECT CAST(day AS VARCHAR), CAST(kg AS VARCHAR), typeof(kg) FROM weights ORDER BY 1"
+                f"SELECT CAST(day AS VARCHAR), CAST(kg AS VARCHAR), {self.type_of[0]} FROM weights ORDER BY 1"
             ).rows
-        assert rows == [(DAY, "1.000000000", "DECIMAL(18,9)"), (NEXT_DAY, "1.500000000", "DECIMAL(18,9)")]
+        assert rows == [(DAY, "1.000000000", self.type_of[1]), (NEXT_DAY, "1.500000000", self.type_of[1])]
 
         query = Query(f"SELECT DATE '{NEXT_DAY}' AS day, 'nut' AS item, 1.50::DECIMAL(9,2) AS kg")
         assert publish(warehouse, table, query, [NEXT_DAY], run_id="again")[NEXT_DAY].status == "unchanged"
@@ -450,7 +453,7 @@ class PublishConformance:
     def test_a_table_without_a_key(self, warehouse: Warehouse) -> None:
         """Any row may stand beside any other, twice too; it is replaced whole, without revisions."""
         table = Table("notes", (Column("day", ColumnType.DATE), Column("note", ColumnType.TEXT)), partition="day")
-        same = Query(f"SELECT DATE '{DAY}' AS day, 'hello' AS note FROM range(2)")
+        same = Query(f"SELECT DATE '{DAY}' AS day, 'hello' AS note FROM {self.doubled}")
         other = Query(f"SELECT DATE '{DAY}' AS day, 'bye' AS note")
 
         assert publish(warehouse, table, same, [DAY], run_id="one")[DAY].rows == 2
@@ -463,7 +466,9 @@ class PublishConformance:
         """The same name with another column is refused: old and new rows could not be read together."""
         self.publish(warehouse, shelf_query([DAY], 1), run_id="one")
         other = Table(SHELVES.name, (*SHELVES.columns, Column("colour", ColumnType.TEXT)), "day", key=SHELVES.key)
-        query = Query(f"SELECT *, 'red' AS colour FROM ({counts(('a', 'nut', 1)).sql})", counts(("a", "nut", 1)).params)
+        query = Query(
+            f"SELECT *, 'red' AS colour FROM ({counts(('a', 'nut', 1)).sql}) AS c", counts(("a", "nut", 1)).params
+        )
 
         with pytest.raises(RefusedForSafety, match="shelf_counts with other columns, key or stamps") as refused:
             publish(warehouse, other, query, [DAY], run_id="two")

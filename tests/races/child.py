@@ -86,7 +86,13 @@ def _main(orders: dict[str, Any]) -> int:
     with ExitStack() as stack:
         if not orders.get("fenced", True):
             stack.enter_context(fence_switched_off())
-        book = stack.enter_context(open_book(Path(orders["folder"]), on_step=on_step, **orders.get("settings", {})))
+        book = stack.enter_context(
+            open_book(
+                orders["folder"] if "://" in orders["folder"] else Path(orders["folder"]),
+                on_step=on_step,
+                **orders.get("settings", {}),
+            )
+        )
         if "file_size_limit" in orders:
             import resource
 

@@ -203,11 +203,13 @@ def test_the_report_says_which_dates_and_which_time_its_data_has(book) -> None:
 
 
 def test_what_is_not_graded_yet_is_pending(book) -> None:
-    """A relation with few columns is enough; none of it is in any rate."""
+    """None of it is in any rate."""
     book.add_grade("win", actual=25)
     ungraded = Query(
-        "SELECT DATE '2026-01-18' AS game_date, 'alpha' AS system_id, 'points' AS market, 'pending' AS outcome, "
-        "$final AS is_final_line",
+        "SELECT DATE '2026-01-18' AS game_date, 'alpha' AS system_id, 'bub' AS player_lookup, 'points' AS market, "
+        "'ACTUAL_PROP' AS line_source, NULL AS bookmaker, NULL AS confidence_decile, NULL AS player_name, "
+        "'pending' AS outcome, NULL AS confidence_score, $final AS is_final_line, NULL AS recommendation, "
+        "NULL AS over_price, NULL AS under_price",
         {"final": True},
     )
 

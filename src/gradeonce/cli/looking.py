@@ -101,7 +101,7 @@ def revisions(ctx: click.Context, day: str | None, player: str | None, limit: in
         found = book.sql(
             "SELECT partition, table_name, change, reason, key_json, old_json, new_json, run_id, revised_at "
             "FROM grade_revisions WHERE ($day IS NULL OR partition = $day) "
-            "AND ($player IS NULL OR key_json ->> '$.player_lookup' = $player) "
+            "AND ($player IS NULL OR CAST(key_json AS JSON) ->> 'player_lookup' = $player) "
             "ORDER BY revised_at DESC, key_json LIMIT $limit",
             {"day": day, "player": player, "limit": limit},
         )

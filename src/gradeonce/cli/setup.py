@@ -6,45 +6,60 @@ from pathlib import Path
 
 import click
 
+from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table
 
 
 @click.command()
 @click.argument("folder", required=False)
+@click.option("--check", is_flag=True, help="Change nothing; say what is missing, and exit 1 if anything is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def init(ctx: click.Context, folder: str | None, as_json: bool) -> None:
+def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> int:
     """Make a book in FOLDER (default: book) and a commented gradeonce.toml beside it.
 
-    The book is a folder: a small SQLite catalog and Parquet files. Nothing else needs to be set up. Run again, it
-    changes nothing and says so.
+    The book is a folder: a small SQLite catalog and Parquet files. Nothing else needs to be set up. Or it is the URL of
+    a PostgreSQL database, in which the tables are made or brought up to date. Run again, it changes nothing and says
+    so.
     """
-    from gradeonce.book import create_book
+    from gradeonce.book import named_book
     from gradeonce.config import CONFIG_FILE, config_template, load_settings
+    from gradeonce.warehouses.opening import create_warehouse, missing_parts
 
     config = Path(ctx.obj["config"] or CONFIG_FILE)
     name = folder or ctx.obj["book"]
     wrote_config = not config.exists()
-    flags = {"book": str(Path(name).expanduser().resolve())} if name else {}
+    flags = {"book": named_book(name)} if name else {}
     settings = load_settings(None if wrote_config else config, flags=flags, folder=config.resolve().parent)
-    created = create_book(settings.book_path, allow_network_filesystem=settings.allow_network_filesystem)
+    if check:
+        return _tell_missing(settings.shown_book, missing_parts(settings), as_json=as_json)
+    created = create_warehouse(settings)
     if wrote_config:
         config.write_text(config_template({"book": name or settings.book}), encoding="utf-8")
     if as_json:
         emit_json(
             {
                 "schema_version": SCHEMA_VERSION,
-                "book": str(settings.book_path),
+                "book": settings.shown_book,
                 "created": created,
                 "config": str(config.resolve()),
                 "wrote_config": wrote_config,
             }
         )
-        return
-    click.echo(f"{'Made' if created else 'Already there, left as it is:'} the book {settings.book_path}")
+        return ExitCode.DONE
+    click.echo(f"{'Made' if created else 'Already there, left as it is:'} the book {settings.shown_book}")
     click.echo(f"{'Wrote' if wrote_config else 'Already there, left as it is:'} {config.resolve()}")
     if created:
         click.echo("Next: gradeonce load predictions FILE, gradeonce load actuals FILE, gradeonce grade yesterday")
+    return ExitCode.DONE
+
+
+def _tell_missing(book: str, missing: list[str], *, as_json: bool) -> int:
+    if as_json:
+        emit_json({"schema_version": SCHEMA_VERSION, "book": book, "missing": missing})
+    else:
+        click.echo("\n".join([f"missing in {book}:", *missing]) if missing else f"nothing is missing in {book}")
+    return ExitCode.FAILED if missing else ExitCode.DONE
 
 
 @click.group()

@@ -102,7 +102,7 @@ class PostgresLeases:
 
         Args:
             url: `postgresql://user:password@host:port/database`, with any option of libpq.
-            table: Name of the table.
+            table: Name of the table, or schema.table.
 
         Raises:
             ConfigError: If psycopg is not installed or the URL is malformed.
@@ -131,7 +131,7 @@ class PostgresLeases:
         }
         self._password = str(given.get("password") or "")
         self._where = f"PostgreSQL at {given.get('host') or 'the local socket'}:{given.get('port') or 5432}"
-        self._table = quote_identifier(table)
+        self._table = ".".join(quote_identifier(part) for part in table.split("."))
         self._idle: list[Connection] = []
         self._turn = threading.Lock()
 

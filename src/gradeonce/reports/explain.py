@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from gradeonce.errors import UsageError
-from gradeonce.players import player_lookup
+from gradeonce.players import most_alike, player_lookup
 from gradeonce.reports.explanation import (
     ActualSeen,
     Explanation,
@@ -103,7 +103,10 @@ def _lookup(reader: Reader, player: str, aliases: Mapping[str, str] | None) -> s
 
 
 def _nearest(reader: Reader, lookup: str) -> tuple[NearestPlayer, ...]:
-    return tuple(NearestPlayer(**row) for row in _query(reader, "nearest", {"player": lookup}))
+    names = {row["player_lookup"]: row["player_name"] for row in _query(reader, "players", {})}
+    return tuple(
+        NearestPlayer(near, names[near], similarity) for near, similarity in most_alike(lookup, list(names), limit=5)
+    )
 
 
 def _query(reader: Reader, name: str, params: Mapping[str, Any], **slots: str) -> list[dict[str, Any]]:

@@ -14,17 +14,12 @@ SELECT game_date
 FROM player_prop_predictions
 WHERE player_lookup = $player
 GROUP BY game_date
-ORDER BY abs(date_diff('day', game_date, $day::DATE)), game_date
+ORDER BY abs(game_date - $day::DATE), game_date
 LIMIT 5
 
--- name: nearest
--- Purpose: players with predictions whose names read most like one that nobody has.
-SELECT player_lookup, max(player_name) AS player_name, jaro_winkler_similarity(player_lookup, $player) AS similarity
-FROM player_prop_predictions
-GROUP BY player_lookup
-HAVING similarity >= 0.8
-ORDER BY similarity DESC, player_lookup
-LIMIT 5
+-- name: players
+-- Purpose: everybody with predictions.
+SELECT player_lookup, max(player_name) AS player_name FROM player_prop_predictions GROUP BY player_lookup
 
 -- name: predictions
 -- Purpose: every prediction of the player on the date, oldest first, with the reason why it does not count.
@@ -38,7 +33,7 @@ ORDER BY system_id, market, game_id, created_at NULLS FIRST, prediction_id, load
 
 -- name: name
 -- Purpose: the player's name as predictions of the date have it, else as any have.
-SELECT coalesce(max(player_name) FILTER (game_date = $day), max(player_name)) AS player_name
+SELECT coalesce(max(player_name) FILTER (WHERE game_date = $day), max(player_name)) AS player_name
 FROM player_prop_predictions
 WHERE player_lookup = $player
 
@@ -85,12 +80,12 @@ ORDER BY market, observed_at NULLS FIRST, bookmaker, line_value
 -- name: revisions
 -- Purpose: grades of the player and date that changed after they were published, oldest first.
 SELECT
-    key_json ->> '$.system_id' AS system_id,
-    key_json ->> '$.market' AS market,
-    key_json ->> '$.game_id' AS game_id,
-    CAST(key_json ->> '$.line_value' AS DECIMAL(18, 9)) AS line_value,
+    CAST(key_json AS JSON) ->> 'system_id' AS system_id,
+    CAST(key_json AS JSON) ->> 'market' AS market,
+    CAST(key_json AS JSON) ->> 'game_id' AS game_id,
+    CAST(CAST(key_json AS JSON) ->> 'line_value' AS DECIMAL(18, 9)) AS line_value,
     change, reason, old_json, new_json, run_id, revised_at
 FROM grade_revisions
 WHERE table_name = 'prediction_accuracy' AND partition = CAST($day::DATE AS VARCHAR)
-    AND key_json ->> '$.player_lookup' = $player
+    AND CAST(key_json AS JSON) ->> 'player_lookup' = $player
 ORDER BY revised_at, run_id, key_json

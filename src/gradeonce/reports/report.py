@@ -154,8 +154,8 @@ def report(
         start: First game date, inclusive; None: all.
         end: Last game date, inclusive; None: all.
         level: Level of the intervals.
-        ungraded: A SELECT of predictions that count but have no grade yet, to be counted as pending: columns as in
-            `prediction_accuracy`, outcome `pending`; columns that it lacks are null. None of its keys may be graded.
+        ungraded: A SELECT of predictions that count but have no grade yet, to be counted as pending: with the
+            columns of the statement `ungraded`, outcome `pending`. None of its keys may be graded.
 
     Returns:
         The figures. No predictions in scope is a report whose total counts 0 and has no groups.

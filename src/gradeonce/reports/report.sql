@@ -4,16 +4,27 @@
 -- Purpose: the condition that a row belongs to what was asked for. Values are folded before planning, so files of other
 -- dates are not read. An empty list means all.
 game_date BETWEEN coalesce($from_date::DATE, DATE '0001-01-01') AND coalesce($to_date::DATE, DATE '9999-12-31')
-    AND (len($systems::VARCHAR[]) = 0 OR list_contains($systems::VARCHAR[], system_id))
-    AND (len($markets::VARCHAR[]) = 0 OR list_contains($markets::VARCHAR[], market))
+    AND (coalesce(array_length($systems::VARCHAR[], 1), 0) = 0 OR system_id = ANY($systems::VARCHAR[]))
+    AND (coalesce(array_length($markets::VARCHAR[], 1), 0) = 0 OR market = ANY($markets::VARCHAR[]))
 
 -- name: graded
 -- Purpose: the grades that stand.
 SELECT * FROM prediction_accuracy
 
 -- name: graded_and_ungraded
--- Purpose: the grades that stand, and predictions that count but have no grade yet, whatever columns those have.
-SELECT * FROM prediction_accuracy UNION ALL BY NAME SELECT * FROM ({ungraded})
+-- Purpose: the grades that stand, and predictions that count but have no grade yet.
+SELECT
+    game_date, system_id, player_lookup, market, line_source, bookmaker, confidence_decile, void_reason, player_name,
+    outcome, actual_value, graded_at, signed_error, absolute_error, within_3, within_5, prediction_correct,
+    confidence_score, is_final_line, recommendation, over_price, under_price
+FROM prediction_accuracy
+UNION ALL
+SELECT
+    game_date, system_id, player_lookup, market, line_source, bookmaker, confidence_decile, CAST(NULL AS VARCHAR),
+    player_name, outcome, CAST(NULL AS DECIMAL(18, 9)), CAST(NULL AS TIMESTAMP), CAST(NULL AS DECIMAL(18, 9)),
+    CAST(NULL AS DECIMAL(18, 9)), CAST(NULL AS BOOLEAN), CAST(NULL AS BOOLEAN), CAST(NULL AS BOOLEAN),
+    confidence_score, is_final_line, recommendation, over_price, under_price
+FROM ({ungraded}) AS ungraded
 
 -- name: figures
 -- Purpose: one row a group and one for all: how outcomes add up, the record of final lines, sums of errors and profits.
@@ -58,27 +69,27 @@ SELECT
     max(game_date) AS last_date,
     max(graded_at) AS data_at,
     count(*) AS predictions,
-    count(*) FILTER (outcome = 'win') AS win,
-    count(*) FILTER (outcome = 'loss') AS loss,
-    count(*) FILTER (outcome = 'push') AS push,
-    count(*) FILTER (outcome = 'no_bet') AS no_bet,
-    count(*) FILTER (outcome = 'void') AS void,
-    count(*) FILTER (outcome = 'ungradable') AS ungradable,
-    count(*) FILTER (outcome = 'pending') AS pending,
-    count(*) FILTER (is_final_line) AS picks,
-    count(*) FILTER (is_final_line AND outcome = 'win') AS wins,
-    count(*) FILTER (is_final_line AND outcome = 'loss') AS losses,
-    count(*) FILTER (is_final_line AND outcome = 'push') AS pushes,
-    count(signed_error) FILTER (has_error) AS errors,
-    sum(signed_error) FILTER (has_error) AS sum_signed_error,
-    sum(absolute_error) FILTER (has_error) AS sum_absolute_error,
-    sum(CAST(signed_error * signed_error AS DECIMAL(38, 12))) FILTER (has_error) AS sum_squared_error,
-    count(*) FILTER (has_error AND within_3) AS within_3,
-    count(*) FILTER (has_error AND within_5) AS within_5,
-    count(confidence_error) FILTER (is_bet) AS confidences,
-    sum(confidence_error * confidence_error) FILTER (is_bet) AS sum_squared_confidence_error,
-    count(*) FILTER (is_bet AND is_real_price) AS bets_at_real_price,
-    sum(profit) FILTER (is_bet) AS sum_profit
+    count(*) FILTER (WHERE outcome = 'win') AS win,
+    count(*) FILTER (WHERE outcome = 'loss') AS loss,
+    count(*) FILTER (WHERE outcome = 'push') AS push,
+    count(*) FILTER (WHERE outcome = 'no_bet') AS no_bet,
+    count(*) FILTER (WHERE outcome = 'void') AS void,
+    count(*) FILTER (WHERE outcome = 'ungradable') AS ungradable,
+    count(*) FILTER (WHERE outcome = 'pending') AS pending,
+    count(*) FILTER (WHERE is_final_line) AS picks,
+    count(*) FILTER (WHERE is_final_line AND outcome = 'win') AS wins,
+    count(*) FILTER (WHERE is_final_line AND outcome = 'loss') AS losses,
+    count(*) FILTER (WHERE is_final_line AND outcome = 'push') AS pushes,
+    count(signed_error) FILTER (WHERE has_error) AS errors,
+    sum(signed_error) FILTER (WHERE has_error) AS sum_signed_error,
+    sum(absolute_error) FILTER (WHERE has_error) AS sum_absolute_error,
+    sum(CAST(signed_error * signed_error AS DECIMAL(38, 12))) FILTER (WHERE has_error) AS sum_squared_error,
+    count(*) FILTER (WHERE has_error AND within_3) AS within_3,
+    count(*) FILTER (WHERE has_error AND within_5) AS within_5,
+    count(confidence_error) FILTER (WHERE is_bet) AS confidences,
+    sum(confidence_error * confidence_error) FILTER (WHERE is_bet) AS sum_squared_confidence_error,
+    count(*) FILTER (WHERE is_bet AND is_real_price) AS bets_at_real_price,
+    sum(profit) FILTER (WHERE is_bet) AS sum_profit
 FROM paid
 GROUP BY GROUPING SETS ((group_value), ())
 ORDER BY is_total, {order}
@@ -89,7 +100,7 @@ SELECT
     system_id,
     confidence_decile,
     count(*) AS bets,
-    count(*) FILTER (prediction_correct) AS wins,
+    count(*) FILTER (WHERE prediction_correct) AS wins,
     sum(confidence_score) AS sum_confidence,
     min(game_date) AS first_date,
     max(game_date) AS last_date,
@@ -136,20 +147,20 @@ SELECT
     min(game_date) AS first_date,
     max(game_date) AS last_date,
     max(graded_at) AS data_at,
-    count(*) FILTER (has_first) AS picks_a,
-    count(*) FILTER (has_second) AS picks_b,
-    count(*) FILTER (is_shared) AS shared_picks,
-    count(*) FILTER (has_both AND NOT is_shared) AS other_line,
-    count(*) FILTER (is_shared AND is_decided) AS decided,
-    count(*) FILTER (is_shared AND is_decided AND first_won AND second_won) AS both_right,
-    count(*) FILTER (is_shared AND is_decided AND first_won AND NOT second_won) AS only_a_right,
-    count(*) FILTER (is_shared AND is_decided AND NOT first_won AND second_won) AS only_b_right,
-    count(*) FILTER (is_shared AND is_decided AND NOT first_won AND NOT second_won) AS both_wrong,
-    count(difference) FILTER (is_shared) AS errors,
-    sum(first_error) FILTER (is_shared AND difference IS NOT NULL) AS sum_error_a,
-    sum(second_error) FILTER (is_shared AND difference IS NOT NULL) AS sum_error_b,
-    sum(difference) FILTER (is_shared) AS sum_difference,
-    sum(CAST(difference * difference AS DECIMAL(38, 12))) FILTER (is_shared) AS sum_squared_difference
+    count(*) FILTER (WHERE has_first) AS picks_a,
+    count(*) FILTER (WHERE has_second) AS picks_b,
+    count(*) FILTER (WHERE is_shared) AS shared_picks,
+    count(*) FILTER (WHERE has_both AND NOT is_shared) AS other_line,
+    count(*) FILTER (WHERE is_shared AND is_decided) AS decided,
+    count(*) FILTER (WHERE is_shared AND is_decided AND first_won AND second_won) AS both_right,
+    count(*) FILTER (WHERE is_shared AND is_decided AND first_won AND NOT second_won) AS only_a_right,
+    count(*) FILTER (WHERE is_shared AND is_decided AND NOT first_won AND second_won) AS only_b_right,
+    count(*) FILTER (WHERE is_shared AND is_decided AND NOT first_won AND NOT second_won) AS both_wrong,
+    count(difference) FILTER (WHERE is_shared) AS errors,
+    sum(first_error) FILTER (WHERE is_shared AND difference IS NOT NULL) AS sum_error_a,
+    sum(second_error) FILTER (WHERE is_shared AND difference IS NOT NULL) AS sum_error_b,
+    sum(difference) FILTER (WHERE is_shared) AS sum_difference,
+    sum(CAST(difference * difference AS DECIMAL(38, 12))) FILTER (WHERE is_shared) AS sum_squared_difference
 FROM same
 
 -- name: ungraded

@@ -18,13 +18,13 @@ FROM (
     FROM {predictions} n
     LEFT JOIN (
         SELECT prediction_id, system_id, player_lookup, game_id, market, line_value, max(loaded_at) AS last_loaded_at
-        FROM ({reloaded}) GROUP BY prediction_id, system_id, player_lookup, game_id, market, line_value
+        FROM ({reloaded}) AS again GROUP BY prediction_id, system_id, player_lookup, game_id, market, line_value
     ) same ON same.prediction_id = n.prediction_id AND same.system_id = n.system_id
         AND same.player_lookup = n.player_lookup AND same.game_id = n.game_id AND same.market = n.market
         AND same.line_value IS NOT DISTINCT FROM n.line_value
     LEFT JOIN (
         SELECT prediction_id, system_id, player_lookup, game_id, market, max(loaded_at) AS last_loaded_at
-        FROM ({reloaded}) GROUP BY prediction_id, system_id, player_lookup, game_id, market
+        FROM ({reloaded}) AS again GROUP BY prediction_id, system_id, player_lookup, game_id, market
     ) any_line ON any_line.prediction_id = n.prediction_id AND any_line.system_id = n.system_id
         AND any_line.player_lookup = n.player_lookup AND any_line.game_id = n.game_id AND any_line.market = n.market
     WHERE n.game_date = ANY($dates)

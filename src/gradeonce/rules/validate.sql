@@ -41,7 +41,7 @@ FROM staged GROUP BY game_date ORDER BY 1
 -- name: excluded_counts
 -- One row per date: predictions that are refused, by reason, and all there are; the rest are superseded or counted.
 SELECT CAST(game_date AS VARCHAR) AS partition, refused_reason, count(*) AS predictions
-FROM ({refusals}) GROUP BY ALL ORDER BY ALL
+FROM ({refusals}) AS refused GROUP BY game_date, refused_reason ORDER BY 1, 2
 
 -- name: collisions
 -- One row per date: actuals that came in more than one version, of which the latest counts.
@@ -56,7 +56,7 @@ GROUP BY game_date
 -- name: id_formats
 -- How game ids look on one date, in predictions and in box scores: digits as 9, letters as A; an example of each.
 -- The second format is that of the key under which ids of both forms meet.
-SELECT side, format, key_format, any_value(game_id) AS example, count(*) AS rows
+SELECT side, format, key_format, min(game_id) AS example, count(*) AS rows
 FROM (
     SELECT side, game_id, {game_id_format} AS format, {game_key_format} AS key_format
     FROM (
@@ -65,45 +65,42 @@ FROM (
         SELECT 'box scores', game_id,
             CASE
                 WHEN team_abbr IS NOT NULL AND opponent_team_abbr IS NOT NULL
-                    THEN strftime(game_date, '%Y%m%d') || '_' || team_abbr || '_' || opponent_team_abbr
+                    THEN replace(CAST(game_date AS VARCHAR), '-', '') || '_' || team_abbr || '_' || opponent_team_abbr
                 ELSE game_id
             END
         FROM {actuals} WHERE game_date = $date
-    )
-)
-GROUP BY ALL ORDER BY side DESC, rows DESC
+    ) AS ids
+) AS shapes
+GROUP BY side, format, key_format ORDER BY side DESC, count(*) DESC
 
 -- name: id_format
 -- The shape of an id.
 regexp_replace(regexp_replace({id}, '[0-9]', '9', 'g'), '[A-Za-z]+', 'A', 'g')
 
 -- name: missing_players
--- Players that no final box score names, with the nearest names among those who played that game's date.
-SELECT CAST(m.game_date AS VARCHAR) AS partition, m.player_lookup, m.predictions, any_value(c.candidates) AS nearest
-FROM (
-    SELECT player_lookup, game_date, count(*) AS predictions
-    FROM staged WHERE ungradable_reason = 'player_not_in_box_score' GROUP BY ALL
-) m
-LEFT JOIN LATERAL (
-    SELECT list(a.player_lookup ORDER BY jaro_winkler_similarity(a.player_lookup, m.player_lookup) DESC)[1:3]
-        AS candidates
-    FROM (SELECT DISTINCT player_lookup FROM {actuals} x WHERE x.game_date = m.game_date) a
-    WHERE jaro_winkler_similarity(a.player_lookup, m.player_lookup) >= 0.8
-) c ON true
-GROUP BY ALL ORDER BY 1, m.predictions DESC, m.player_lookup
+-- Players that no final box score names.
+SELECT CAST(game_date AS VARCHAR) AS partition, player_lookup, count(*) AS predictions
+FROM staged WHERE ungradable_reason = 'player_not_in_box_score'
+GROUP BY game_date, player_lookup ORDER BY 1, count(*) DESC, player_lookup
+
+-- name: players_of_dates
+-- Who stands in a box score of these dates.
+SELECT DISTINCT CAST(game_date AS VARCHAR) AS partition, player_lookup FROM {actuals} WHERE game_date = ANY($dates)
 
 -- name: changes
 -- What a dry run would change, by outcome before and after, with examples. Without a before: the row is new.
 SELECT partition, before, after, reason, count(*) AS rows, min(key_json) AS first_key, max(key_json) AS last_key
 FROM (
-    SELECT partition, old_json ->> '$.outcome' AS before, new_json ->> '$.outcome' AS after, reason, key_json
+    SELECT partition, CAST(old_json AS JSON) ->> 'outcome' AS before, CAST(new_json AS JSON) ->> 'outcome' AS after,
+        reason, key_json
     FROM revisions
-)
-GROUP BY partition, before, after, reason ORDER BY partition, rows DESC, before, after
+) AS changes
+GROUP BY partition, before, after, reason
+ORDER BY partition, count(*) DESC, before NULLS LAST, after NULLS LAST
 
 -- name: first_changes
 -- The same for dates that have no grades yet.
 SELECT CAST(game_date AS VARCHAR) AS partition, NULL AS before, outcome AS after, 'first grading' AS reason,
     count(*) AS rows, min(key_json) AS first_key, max(key_json) AS last_key
-FROM (SELECT *, CAST(to_json({key}) AS VARCHAR) AS key_json FROM staged WHERE game_date = ANY($dates))
-GROUP BY game_date, outcome ORDER BY 1, rows DESC
+FROM (SELECT game_date, outcome, {key_json} AS key_json FROM staged WHERE game_date = ANY($dates)) AS fresh
+GROUP BY game_date, outcome ORDER BY 1, count(*) DESC

@@ -77,7 +77,13 @@ class Revised:
 
 
 class Stage(Protocol):
-    """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed."""
+    """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed.
+
+    Attributes:
+        compares_texts: Whether its queries can tell how alike two texts are (`jaro_winkler_similarity`).
+    """
+
+    compares_texts: bool
 
     def facts(self) -> list[PartitionFacts]:
         """Return rows and content hash of each staged partition that has any."""
@@ -85,6 +91,10 @@ class Stage(Protocol):
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """Query the staged rows (relation `staged`) beside the inputs."""
+        ...
+
+    def key_json(self) -> str:
+        """Return the SQL of a staged row's key as JSON text."""
         ...
 
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
@@ -151,7 +161,11 @@ class Warehouse(Protocol):
         ...
 
     def engine(self) -> AbstractContextManager[DuckDBPyConnection]:
-        """Open a local engine for reading files, with every table of the book in view."""
+        """Open a local engine for reading files. Tables of the book are in view once they were brought."""
+        ...
+
+    def bring(self, engine: DuckDBPyConnection, table: Table, partitions: Sequence[str]) -> None:
+        """Put at least these partitions of a table in view of the engine, under the table's own name."""
         ...
 
     def land(

@@ -30,6 +30,8 @@ ROWS_FOLDER = "rows"
 class EmbeddedStage:
     """The staged rows of one run. Files that were not committed are removed by whoever opened the stage."""
 
+    compares_texts = True
+
     def __init__(
         self, engine: DuckDBPyConnection, catalog: Catalog, folder: Path, table: Table, run_id: str, clock: Clock
     ) -> None:
@@ -76,6 +78,10 @@ class EmbeddedStage:
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Stage.query`."""
         return fetch(self._engine, sql, params)
+
+    def key_json(self) -> str:
+        """See `Stage.key_json`."""
+        return f"CAST(to_json({_struct(self._table.key, '{0}')}) AS VARCHAR)"
 
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
         """See `Stage.compare`."""

@@ -1,0 +1,195 @@
+"""Transactions on PostgreSQL: everything is set inside them and nothing is left behind, so any pooler will do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gradeonce.errors import UsageError
+from gradeonce.statements import quote_identifier
+from gradeonce.warehouses.base import Params, Rows
+from gradeonce.warehouses.postgres.errors import driver_missing, translated
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONNECT_SECONDS = 10
+LOCK_SECONDS = 60
+"""How long a statement waits for rows that another transaction holds, before it is given up and tried again."""
+
+_NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+class Session:
+    """One open transaction. Leaving it without `commit` takes everything back."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+        self.is_open = True
+
+    def query(self, sql: str, params: Params | None = None) -> Rows:
+        """Run one statement that returns rows."""
+        cursor = self._run(sql, params)
+        if cursor.description is None:
+            raise UsageError("The query returns nothing.", hint="Only SELECT is allowed here.")
+        return Rows(tuple(column.name for column in cursor.description), cursor.fetchall())
+
+    def select(self, sql: str, params: Params | None = None) -> Rows:
+        """Run one SELECT of a user's; whatever else it is, it is refused.
+
+        The server itself refuses several statements in one text, because it is sent by the extended protocol.
+        """
+        import psycopg
+
+        words = _COMMENTS.sub(" ", sql).replace("(", " ").split(None, 1)
+        if not words or words[0].lower() not in ("select", "with", "values", "table", "explain", "show"):
+            raise UsageError(
+                f"Only one SELECT is allowed here, not {words[0].upper() if words else 'nothing'}.",
+                hint="The book is changed by load and grade.",
+            )
+        try:
+            text = psycopg.ClientCursor(self._connection).mogrify(*_bound(sql, params))
+            cursor = psycopg.Cursor(self._connection).execute(text, binary=True)
+        except psycopg.Error as error:
+            raise translated(error) from error
+        if cursor.description is None:
+            raise UsageError("The query returns nothing.", hint="Only SELECT is allowed here.")
+        return Rows(tuple(column.name for column in cursor.description), cursor.fetchall())
+
+    def execute(self, sql: str, params: Params | None = None) -> int:
+        """Run one statement; return how many rows it touched."""
+        return self._run(sql, params).rowcount
+
+    def join_by_hash(self) -> None:
+        """Forbid nested loops to the end of the transaction.
+
+        The planner knows nothing of rows that were staged or sent a moment ago; nested loops over them turn seconds
+        into hours.
+        """
+        self.execute("SET LOCAL enable_nestloop TO off")
+
+    def copy_in(self, sql: str, blocks: Iterable[bytes]) -> None:
+        """Send a file to the server, block by block."""
+        import psycopg
+
+        try:
+            with self._connection.cursor().copy(sql) as copy:
+                for block in blocks:
+                    copy.write(block)
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    def copy_out(self, sql: str) -> Iterator[bytes]:
+        """Yield what the server sends, block by block."""
+        import psycopg
+
+        try:
+            with self._connection.cursor().copy(sql) as copy:
+                yield from (bytes(block) for block in copy)
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    def commit(self) -> None:
+        """Make it all stand."""
+        self._run("COMMIT", None)
+        self.is_open = False
+
+    def _run(self, sql: str, params: Params | None) -> psycopg.Cursor[Any]:
+        import psycopg
+
+        text, values = _bound(sql, params)
+        try:
+            return self._connection.execute(text, values)
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+
+def _bound(sql: str, params: Params | None) -> tuple[str, Mapping[str, Any] | None]:
+    """Return the text with `$name` as the driver spells it. Any: whatever the driver can bind."""
+    if not params:
+        return sql, None
+
+    def put(match: re.Match[str]) -> str:
+        return f"%({match[1]})s" if match[1] in params else match[0]
+
+    return _NAMED.sub(put, sql.replace("%", "%%")), params
+
+
+class Connections:
+    """Connections to one database, each used by one transaction at a time."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        """Remember where; nothing is connected yet.
+
+        Raises:
+            ConfigError: If the driver is not installed; it names the extra.
+        """
+        try:
+            import_module("psycopg")
+        except ImportError as error:
+            raise driver_missing(error) from error
+        self.url, self.schema = url, schema
+        self._idle: list[psycopg.Connection[Any]] = []
+
+    @contextmanager
+    def transaction(self, *, reads_only: bool = False) -> Iterator[Session]:
+        """Open a transaction; what is not committed inside the block is taken back.
+
+        Args:
+            reads_only: Everything in it is as of one instant, and nothing can be changed.
+        """
+        connection = self._idle.pop() if self._idle else self._connect()
+        session = Session(connection)
+        level = "REPEATABLE READ READ ONLY" if reads_only else "READ COMMITTED"
+        try:
+            session.execute(
+                f"BEGIN ISOLATION LEVEL {level}; "
+                f"SET LOCAL search_path TO {quote_identifier(self.schema)}, public; "
+                "SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL timezone TO 'UTC'; "
+                "SET LOCAL standard_conforming_strings TO on; "
+                f"SET LOCAL lock_timeout TO '{LOCK_SECONDS}s'; "
+                "SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'" + ("; SELECT 1" if reads_only else "")
+                # The instant of which everything is read is that of the first query: this one.
+            )
+            yield session
+        finally:
+            self._give_back(connection, session)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        import psycopg
+
+        try:
+            # Values are put into the text by the driver, and nothing is prepared: a pooler may hand the next
+            # transaction to another server process.
+            return psycopg.connect(
+                self.url,
+                autocommit=True,
+                prepare_threshold=None,
+                connect_timeout=CONNECT_SECONDS,
+                fallback_application_name="gradeonce",
+                cursor_factory=psycopg.ClientCursor,
+            )
+        except psycopg.Error as error:
+            raise translated(error) from error
+
+    def _give_back(self, connection: psycopg.Connection[Any], session: Session) -> None:
+        import psycopg
+
+        if session.is_open:
+            # The first error is the one to tell; a connection that cannot even roll back is closed below.
+            with suppress(psycopg.Error):
+                connection.execute("ROLLBACK")
+        idle = psycopg.pq.TransactionStatus.IDLE
+        if not connection.closed and connection.info.transaction_status == idle:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        while self._idle:
+            self._idle.pop().close()

@@ -1,0 +1,94 @@
+-- name: row_text
+-- One text per row, the same on every engine: unit separator between values, record separator for null.
+concat_ws(chr(31), {values})
+
+-- name: half
+-- Eight bytes of a hash as a number, last byte first, as the local engine reads them; signed, since sums are taken modulo
+-- 2^64. Turning the hexadecimal text round turns each byte's two digits round as well: the masks turn them back.
+((CAST(CAST('x' || substr(reverse({md5}), {first}, 16) AS bit(64)) AS bigint) & 1085102592571150095) << 4)
+    | ((CAST(CAST('x' || substr(reverse({md5}), {first}, 16) AS bit(64)) AS bigint) >> 4) & 1085102592571150095)
+
+-- name: facts
+-- Rows and content hash per partition. Sums of row hashes do not depend on the order of rows.
+SELECT coalesce(CAST({partition} AS text), 'null') AS partition, count(*) AS rows, sum({low}) AS low, sum({high}) AS high
+FROM {relation}
+GROUP BY {partition} ORDER BY 1
+
+-- name: identified
+-- Rows with their key as one text (null parts equal) and the hash of their content.
+SELECT {columns}, {row_key} AS row_key, md5({row_text}) AS row_md5 FROM {relation} AS r
+
+-- name: revisions
+-- What a publish adds, removes and changes against what stands.
+SELECT CAST(coalesce(n.{partition}, o.{partition}) AS text) AS partition, {table} AS table_name,
+    CASE WHEN o.row_key IS NULL THEN 'added' WHEN n.row_key IS NULL THEN 'removed' ELSE 'changed' END AS change,
+    CASE WHEN o.row_key IS NULL THEN 'new row' WHEN n.row_key IS NULL THEN 'row no longer counts' ELSE {reason} END
+        AS reason,
+    {key_json} AS key_json,
+    CASE WHEN o.row_key IS NOT NULL THEN {old_json} END AS old_json,
+    CASE WHEN n.row_key IS NOT NULL THEN {new_json} END AS new_json,
+    CAST($run_id AS text) AS run_id, statement_timestamp() AT TIME ZONE 'UTC' AS revised_at
+FROM {new} n FULL JOIN {old} o ON n.row_key = o.row_key
+WHERE n.row_key IS NULL OR o.row_key IS NULL OR n.row_md5 <> o.row_md5
+
+-- name: revised
+-- How many of each, per partition.
+SELECT partition, count(*) FILTER (WHERE change = 'added'), count(*) FILTER (WHERE change = 'removed'),
+    count(*) FILTER (WHERE change = 'changed')
+FROM revisions GROUP BY partition
+
+-- name: remove
+-- The old version of partitions.
+DELETE FROM {table} WHERE {partition} = ANY({partitions})
+
+-- name: put
+-- The staged rows become the partitions.
+INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} WHERE {partition} = ANY({partitions})
+
+-- name: put_carried
+-- The same; a row whose content did not change keeps the stamps of the run that wrote it.
+INSERT INTO {table} ({columns})
+SELECT {values}
+FROM staged n LEFT JOIN old o ON o.row_key = n.row_key AND o.row_md5 = n.row_md5
+WHERE n.{partition} = ANY({partitions})
+
+-- name: put_revisions
+-- The revisions that follow.
+INSERT INTO {table} ({columns}) SELECT {columns} FROM revisions
+
+-- name: counted
+-- How many rows now stand in partitions.
+SELECT CAST({partition} AS text), count(*) FROM {table} WHERE {partition} = ANY({partitions}) GROUP BY {partition}
+
+-- name: sharing
+-- Partitions of one table that hold a value which another table holds in the given partitions. An array, so that each
+-- value is looked up in the index.
+SELECT DISTINCT CAST({partition} AS text) FROM {table}
+WHERE {column} = ANY(ARRAY(SELECT DISTINCT {column} FROM {other} WHERE {other_partition} = ANY({partitions})))
+ORDER BY 1
+
+-- name: unknown_rows
+-- Rows of a load that do not stand in the book yet, whatever load brought them.
+SELECT n.* FROM {new} n WHERE NOT EXISTS (SELECT 1 FROM {standing} s WHERE s.row_md5 = n.row_md5)
+
+-- name: unknown_versions
+-- Rows of a load that say something new. A row that stands already does so only if another version of the same came
+-- after it: a value corrected to B and back to A must end at A. So the load's last word on a thing lands when it is not
+-- the book's last word, and also when an earlier row of the load on that thing lands and would come to stand after it.
+SELECT v.* FROM (
+    SELECT w.*, w.says_new OR (w.is_last AND bool_or(w.says_new) OVER (PARTITION BY w.row_key)) AS lands
+    FROM (
+        SELECT n.*, n.place = 1 AS is_last,
+            k.row_md5 IS NULL OR (n.place = 1 AND l.row_md5 <> n.row_md5) AS says_new
+        FROM (
+            SELECT r.*, row_number() OVER (PARTITION BY r.row_key ORDER BY r.load_row DESC) AS place FROM {new} r
+        ) n
+        LEFT JOIN (SELECT DISTINCT row_md5 FROM {standing}) k ON k.row_md5 = n.row_md5
+        LEFT JOIN (
+            SELECT row_key, row_md5,
+                row_number() OVER (PARTITION BY row_key ORDER BY loaded_at DESC, load_row DESC) AS place
+            FROM {standing}
+        ) l ON l.place = 1 AND l.row_key = n.row_key
+    ) w
+) v
+WHERE v.lands

@@ -1,0 +1,168 @@
+"""Staging in PostgreSQL: a temporary table inside the transaction that will publish it, made by the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gradeonce.chain import Entry
+from gradeonce.errors import WarehouseError
+from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
+from gradeonce.schema import REVISIONS, Table
+from gradeonce.statements import quote_identifier, quote_literal
+from gradeonce.warehouses.base import OnStep, Params, Revised, Rows
+from gradeonce.warehouses.postgres import state
+from gradeonce.warehouses.postgres.connection import Session
+from gradeonce.warehouses.postgres.rows import facts, identified, json_of, partition_list, sql, typed
+
+COMMIT_IDLE_SECONDS = 30
+"""How long we may stand still inside a commit before the server takes it back: neighbours wait for our locks."""
+
+
+class PostgresStage:
+    """The staged rows of one run: they live and die with the transaction."""
+
+    compares_texts = False
+
+    def __init__(self, session: Session, table: Table, run_id: str, inputs: Sequence[Table]) -> None:
+        self._session, self._table, self._run_id = session, table, run_id
+        self._inputs = {table.name: table for table in inputs}
+        self._compared: tuple[str, ...] = ()
+        self._facts: list[PartitionFacts] | None = None
+        self._read_at = ""
+
+    def fill(self, query: Query, schema: str) -> None:
+        """Run the query into the temporary table; its inputs are seen only as far as it asks for them."""
+        scopes = []
+        for name, partitions in query.inputs.items():
+            table = self._inputs.get(name)
+            if table is not None and partitions is not None:
+                listed = ", ".join(quote_identifier(column) for column in table.column_names)
+                scopes.append(
+                    f"{quote_identifier(name)} AS NOT MATERIALIZED (SELECT {listed} "
+                    f"FROM {quote_identifier(schema)}.{quote_identifier(name)} "
+                    f"WHERE {quote_identifier(table.partition)} = ANY({partition_list(table, partitions)}))"
+                )
+        scope = f"WITH {', '.join(scopes)} " if scopes else ""
+        rows = typed(self._table, f"({scope}SELECT * FROM ({query.sql}) AS answer)")
+        select = identified(self._table, f"({rows})", key=(self._table.partition, *self._table.key))
+        self._read_at = state.now(self._session)
+        self._session.join_by_hash()
+        self._session.execute(f"CREATE TEMP TABLE staged ON COMMIT DROP AS {select}", query.params)
+
+    def facts(self) -> list[PartitionFacts]:
+        """See `Stage.facts`."""
+        if self._facts is None:
+            self._facts = facts(self._session, self._table, "staged")
+        return self._facts
+
+    def query(self, sql: str, params: Params | None = None) -> Rows:
+        """See `Stage.query`."""
+        return self._session.query(sql, params)
+
+    def key_json(self) -> str:
+        """See `Stage.key_json`."""
+        return json_of(self._table, self._table.key, "{0}")
+
+    def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
+        """See `Stage.compare`."""
+        self._compared = tuple(partitions)
+        table = self._table
+        part = quote_identifier(table.partition)
+        within = f"{part} = ANY({partition_list(table, partitions)})"
+        standing = f"(SELECT * FROM {quote_identifier(table.name)} WHERE {within})"
+        old = identified(table, standing, key=(table.partition, *table.key))
+        self._session.execute(f"CREATE TEMP TABLE old ON COMMIT DROP AS {old}")
+        self._session.execute("ANALYZE staged, old")
+        select = sql(
+            "revisions",
+            partition=part,
+            table=quote_literal(table.name),
+            reason=reason_sql.replace("new.", "n.").replace("old.", "o."),
+            key_json=json_of(table, table.key, "coalesce(n.{0}, o.{0})"),
+            old_json=json_of(table, table.content, "o.{0}"),
+            new_json=json_of(table, table.content, "n.{0}"),
+            new=f"(SELECT * FROM staged WHERE {within})",
+            old="old",
+        )
+        self._session.execute(f"CREATE TEMP TABLE revisions ON COMMIT DROP AS {select}", {"run_id": self._run_id})
+        counted = self._session.query(sql("revised"))
+        return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
+
+    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+        """See `Stage.commit`."""
+        self._session.execute(f"SET LOCAL idle_in_transaction_session_timeout TO '{COMMIT_IDLE_SECONDS}s'")
+        on_step("commit.begun")
+        state.advance(self._session, moves, version=self._run_id)
+        on_step("commit.fenced")
+        replaced = {move.partition: move for move in moves if move.change is Change.REPLACE}
+        if replaced:
+            self._replace(sorted(replaced), on_step)
+            self._verify(replaced)
+        self._add_revisions()
+        on_step("commit.pointed")
+        appended = state.append(self._session, [self._by_our_clock(entry) for entry in entries])
+        on_step("commit.ledgered")
+        self._session.commit()
+        on_step("commit.done")
+        return appended
+
+    def _by_our_clock(self, entry: EntryDraft) -> EntryDraft:
+        # Loads carry the server's instants; when their rows were read must be told by the same clock.
+        if "inputs_read_at" not in entry.details:
+            return entry
+        return replace(entry, details={**entry.details, "inputs_read_at": self._read_at})
+
+    def _replace(self, partitions: Sequence[str], on_step: OnStep) -> None:
+        table, part = quote_identifier(self._table.name), quote_identifier(self._table.partition)
+        listed = partition_list(self._table, partitions)
+        columns = ", ".join(quote_identifier(name) for name in self._table.column_names)
+        self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
+        on_step("commit.removed")
+        if not self._compared:
+            put = sql("put", table=table, columns=columns, staged="staged", partition=part, partitions=listed)
+        else:
+            values = ", ".join(_carried(name, name in self._table.stamps) for name in self._table.column_names)
+            put = sql("put_carried", table=table, columns=columns, values=values, partition=part, partitions=listed)
+        self._session.execute(put)
+
+    def _verify(self, replaced: dict[str, Move]) -> None:
+        counted = sql(
+            "counted",
+            table=quote_identifier(self._table.name),
+            partition=quote_identifier(self._table.partition),
+            partitions=partition_list(self._table, sorted(replaced)),
+        )
+        standing = dict(self._session.query(counted).rows)
+        for partition, move in replaced.items():
+            if standing.get(partition, 0) != move.rows:
+                raise WarehouseError(
+                    f"{move.table} {partition} would hold {standing.get(partition, 0)} rows, not the {move.rows} that "
+                    "were staged; the publish was taken back.",
+                    hint="Somebody else writes to this table: run `gradeonce ledger verify --deep`.",
+                )
+
+    def _add_revisions(self) -> None:
+        if not self._compared:
+            return
+        rows = dict(self._session.query("SELECT partition, count(*) FROM revisions GROUP BY partition").rows)
+        if not rows:
+            return
+        columns = ", ".join(quote_identifier(name) for name in REVISIONS.column_names)
+        self._session.execute(sql("put_revisions", table=quote_identifier(REVISIONS.name), columns=columns))
+        self._session.execute(
+            state.sql("add_to_fences"),
+            {
+                "table": REVISIONS.name,
+                "partitions": list(rows),
+                "rows": list(rows.values()),
+                "version": self._run_id,
+                "at": state.now(self._session),
+            },
+        )
+
+
+def _carried(name: str, is_stamp: bool) -> str:
+    quoted = quote_identifier(name)
+    # o.row_key is null exactly where no unchanged old row was found.
+    return f"CASE WHEN o.row_key IS NULL THEN n.{quoted} ELSE o.{quoted} END" if is_stamp else f"n.{quoted}"

@@ -1,0 +1,194 @@
+"""The small state inside a transaction: fences, loads and the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from gradeonce.chain import Entry, canonical_json, seal
+from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
+from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.schema import Column, ColumnType, Table
+from gradeonce.statements import statement
+from gradeonce.warehouses.postgres.connection import Session
+
+
+def sql(name: str) -> str:
+    """Return one statement on the small state."""
+    return statement("gradeonce.warehouses.postgres.sql", "state.sql", name)
+
+
+def fences(session: Session, table: str) -> dict[str, Fence]:
+    """Return every fence of a table by partition, in order."""
+    return {row[1]: Fence(*row) for row in session.query(sql("fences"), {"table": table}).rows}
+
+
+def lock_fences(session: Session, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Fence]:
+    """Hold these fences (table, partition) until the end of the transaction; return them as they now stand."""
+    wanted = list(places)
+    values = {"tables": [table for table, _ in wanted], "partitions": [partition for _, partition in wanted]}
+    return {(row[0], row[1]): Fence(*row) for row in session.query(sql("lock_fences"), values).rows}
+
+
+def advance(session: Session, moves: Sequence[Move], *, version: str) -> None:
+    """Move every fence one step on, or raise.
+
+    Raises:
+        LeaseLost: If a fence has accepted a higher token than a move's.
+        PublishConflict: If a partition is no longer at its move's base.
+    """
+    standing = lock_fences(session, [(move.table, move.partition) for move in moves])
+    stepping = [move for move in moves if move.change is not Change.WATCH]
+    advanced = {
+        (table, partition)
+        for table, partition in session.query(
+            sql("advance_fences"),
+            {
+                "tables": [move.table for move in stepping],
+                "partitions": [move.partition for move in stepping],
+                "tokens": [move.token for move in stepping],
+                "base_seqs": [move.base_seq for move in stepping],
+                "rows": [move.rows for move in stepping],
+                "hashes": [move.content_hash for move in stepping],
+                "keeps": [move.change is Change.KEEP for move in stepping],
+                "version": version,
+                "at": now(session),
+            },
+        ).rows
+    }
+    for move in moves:
+        fence = standing.get((move.table, move.partition))
+        if fence is None:
+            raise WarehouseError(f"{move.table} {move.partition} has no fence.", hint="Please report this.")
+        if move.change is Change.WATCH:
+            # Held since lock_fences: nobody can move it before we are done.
+            if fence.seq == move.base_seq:
+                continue
+        elif (move.table, move.partition) in advanced:
+            continue
+        raise refused(move, fence)
+
+
+def refused(move: Move, fence: Fence) -> LeaseLost | PublishConflict:
+    """Return why a move is refused by the fence as it stands."""
+    if move.token is not None and fence.token > move.token:
+        return LeaseLost(
+            f"{move.table}/{move.partition}",
+            token=move.token,
+            reason="superseded",
+            detail=f"The fence of {move.table} {move.partition} has accepted token {fence.token} since.",
+        )
+    return PublishConflict(
+        f"{move.table} {move.partition} moved from version {move.base_seq} to {fence.seq} while we worked.",
+        hint="Run the same command again.",
+    )
+
+
+def now(session: Session) -> str:
+    """Return the server's clock, ISO 8601 UTC."""
+    return str(session.query(sql("now")).rows[0][0])
+
+
+def append(session: Session, drafts: Sequence[EntryDraft]) -> list[Entry]:
+    """Append to the chain. Last in a transaction: neighbours wait for each other from here to the commit."""
+    if not drafts:
+        return []
+    number, previous = session.query(sql("lock_head")).rows[0]
+    # Read after the lock, so that instants rise with the numbers.
+    at = now(session)
+    entries = []
+    for draft in drafts:
+        entry = seal(number + 1, at, draft, previous)
+        number, previous = entry.number, entry.entry_hash
+        entries.append(entry)
+    session.execute(sql("add_entries"), {"entries": json.dumps([_row(entry) for entry in entries])})
+    session.execute(sql("move_head"), {"number": number, "entry_hash": previous})
+    return entries
+
+
+def entries(session: Session) -> list[Entry]:
+    """Return the whole chain, oldest first."""
+    return [_entry(row) for row in session.query(sql("entries")).dicts()]
+
+
+def tables(session: Session) -> list[Table]:
+    """Return every table that was ever written."""
+    return [_table(text) for (text,) in session.query(sql("tables")).rows]
+
+
+def refuse_other_columns(session: Session, table: Table) -> None:
+    """Raise if a table of that name but with other columns, key or stamps was ever written.
+
+    Raises:
+        RefusedForSafety: If so: old and new rows could not be read together.
+    """
+    rows = session.query(sql("definition"), {"name": table.name}).rows
+    if rows and rows[0][0] != definition(table):
+        raise RefusedForSafety(
+            f"A table {table.name} with other columns, key or stamps stands in this book already.",
+            hint="Publish it under another name.",
+        )
+
+
+def definition(table: Table) -> str:
+    """Return a table's definition as text."""
+    return canonical_json(
+        {
+            "name": table.name,
+            "partition": table.partition,
+            "key": table.key,
+            "stamps": table.stamps,
+            "indexed": table.indexed,
+            "columns": [[column.name, column.type.value, column.required] for column in table.columns],
+        }
+    )
+
+
+def _table(text: str) -> Table:
+    raw = json.loads(text)
+    return Table(
+        name=raw["name"],
+        partition=raw["partition"],
+        key=tuple(raw["key"]),
+        stamps=tuple(raw["stamps"]),
+        indexed=tuple(raw["indexed"]),
+        columns=tuple(Column(name, ColumnType(kind), required) for name, kind, required in raw["columns"]),
+    )
+
+
+def _row(entry: Entry) -> dict[str, str | int]:
+    draft = entry.draft
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "kind": draft.kind,
+        "run_id": draft.run_id,
+        "table_name": draft.table,
+        "partition": draft.partition,
+        "status": draft.status,
+        "token": draft.token,
+        "seq": draft.seq,
+        "rows": draft.rows,
+        "content_hash": draft.content_hash,
+        "holder": draft.holder,
+        "details": canonical_json(draft.details),
+        "previous_hash": entry.previous_hash,
+        "entry_hash": entry.entry_hash,
+    }
+
+
+def _entry(row: Mapping[str, str]) -> Entry:
+    draft = EntryDraft(
+        kind=row["kind"],
+        run_id=row["run_id"],
+        table=row["table_name"],
+        partition=row["partition"],
+        status=row["status"],
+        token=int(row["token"]),
+        seq=int(row["seq"]),
+        rows=int(row["rows"]),
+        content_hash=row["content_hash"],
+        holder=row["holder"],
+        details=json.loads(row["details"]),
+    )
+    return Entry(int(row["number"]), row["at"], draft, row["previous_hash"], row["entry_hash"])

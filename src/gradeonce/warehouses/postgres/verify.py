@@ -1,0 +1,55 @@
+"""Holding the rows and fences in PostgreSQL against the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gradeonce.model import EntryDraft
+from gradeonce.schema import Table
+from gradeonce.statements import quote_identifier
+from gradeonce.warehouses.postgres import state
+from gradeonce.warehouses.postgres.connection import Session
+from gradeonce.warehouses.postgres.rows import facts, identified
+
+
+def verify_table(
+    session: Session, table: Table, standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+) -> list[str]:
+    """Return what differs between the ledger, the fences and the rows of one table, one line each.
+
+    Args:
+        standing: Per table and partition, the last entry that says what stands there.
+        deep: Hash every row again; otherwise rows are only counted.
+    """
+    findings = []
+    expected = {partition: draft for (name, partition), draft in standing.items() if name == table.name}
+    for fence in state.fences(session, table.name).values():
+        draft = expected.get(fence.partition)
+        if fence.seq and draft is None:
+            findings.append(f"{table.name} {fence.partition} was published, but the ledger does not know of it")
+        elif draft is not None and (fence.seq, fence.rows, fence.content_hash) != (
+            draft.seq,
+            draft.rows,
+            draft.content_hash,
+        ):
+            findings.append(
+                f"{table.name} {fence.partition}: the fence says version {fence.seq} with {fence.rows} rows, "
+                f"the ledger says version {draft.seq} with {draft.rows} rows"
+            )
+    name = quote_identifier(table.name)
+    if deep:
+        select = identified(table, name, key=(), columns=(table.partition,))
+        counted = {f.partition: (f.rows, f.content_hash) for f in facts(session, table, f"({select}) AS hashed")}
+    else:
+        part = f"CAST({quote_identifier(table.partition)} AS text)"
+        rows = session.query(f"SELECT {part}, count(*) FROM {name} GROUP BY 1").rows
+        counted = {partition: (count, "") for partition, count in rows}
+    for partition in sorted(set(counted) | {p for p, draft in expected.items() if draft.rows}):
+        rows_now, digest = counted.get(partition, (0, ""))
+        draft = expected.get(partition)
+        if draft is None or rows_now != draft.rows or (deep and digest != draft.content_hash):
+            wanted = draft.rows if draft else 0
+            findings.append(
+                f"{table.name} {partition} holds {rows_now} rows that are not the {wanted} the ledger recorded"
+            )
+    return findings

@@ -1,0 +1,235 @@
+"""The PostgreSQL warehouse: tables in one schema of a database, for several machines that grade together."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradeonce.chain import Entry
+from gradeonce.errors import UsageError
+from gradeonce.model import EntryDraft, Fence, Query
+from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, Table
+from gradeonce.statements import quote_identifier
+from gradeonce.warehouses.base import Landed, OnStep, Params, Rows
+from gradeonce.warehouses.engine import open_engine
+from gradeonce.warehouses.postgres import layout, state
+from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
+from gradeonce.warehouses.postgres.connection import Connections, Session
+from gradeonce.warehouses.postgres.landing import fetch_table, land, offer
+from gradeonce.warehouses.postgres.rows import partition_list, sql
+from gradeonce.warehouses.postgres.stage import PostgresStage
+from gradeonce.warehouses.postgres.verify import verify_table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_BUILT_IN = {table.name for table in ROW_TABLES}
+
+
+class PostgresWarehouse:
+    """A book in PostgreSQL 15 to 18.
+
+    Guarantee: a publish is one transaction that first advances the fence, so of two from the same base exactly one
+    succeeds, and readers see whole versions only. A unique index over the key, in which nulls are equal, is the belt.
+    Limit: whoever writes to the tables beside gradeonce is not fenced; `ledger verify --deep` finds what he changed.
+    Nothing is kept in a session between calls: any pooler will do.
+    """
+
+    capabilities = CAPABILITIES
+
+    def __init__(self, url: str, *, schema: str = "gradeonce", threads: int = 0) -> None:
+        """Remember where the book is; the server is asked by the first call.
+
+        Args:
+            url: `postgresql://user:password@host:port/database`, with libpq's options.
+            schema: Where the tables are.
+            threads: Threads of the local engine that reads files; 0: one per core.
+
+        Raises:
+            ConfigError: If the driver is not installed.
+        """
+        self._connections = Connections(url, schema)
+        self._threads = threads
+        self._steady: Session | None = None
+
+    @staticmethod
+    def create(url: str, *, schema: str = "gradeonce", names: Mapping[str, str] | None = None) -> bool:
+        """Make or migrate the tables. Return whether anything had to be done.
+
+        Raises:
+            RefusedForSafety: If a newer gradeonce made them, or a table of the user's own lacks columns.
+        """
+        connections = Connections(url, schema)
+        try:
+            return layout.migrate(connections, names or {})
+        finally:
+            connections.close()
+
+    @staticmethod
+    def missing(url: str, *, schema: str = "gradeonce") -> list[str]:
+        """Return what `create` would have to do, one line each; nothing is changed."""
+        connections = Connections(url, schema)
+        try:
+            return layout.missing(connections)
+        finally:
+            connections.close()
+
+    def close(self) -> None:
+        """See `Warehouse.close`."""
+        self._connections.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        if self._steady is not None:
+            yield self._steady
+            return
+        with self._connections.transaction(reads_only=True) as session:
+            yield session
+
+    def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
+        """See `Warehouse.fences`."""
+        with self._reading() as session:
+            state.refuse_other_columns(session, table)
+            found = state.fences(session, table.name)
+        absent = sorted(partition for partition in set(partitions) if partition not in found)
+        if absent:
+            with self._connections.transaction() as session:
+                self._remember(session, table)
+                state.refuse_other_columns(session, table)
+                session.execute(state.sql("create_fences"), {"table": table.name, "partitions": absent})
+                session.commit()
+            with self._reading() as session:
+                found = state.fences(session, table.name)
+        return {partition: found[partition] for partition in partitions}
+
+    def _remember(self, session: Session, table: Table) -> None:
+        values = {"name": table.name, "definition": state.definition(table)}
+        if session.execute(state.sql("remember_table"), values) and table.name not in _BUILT_IN:
+            # The row just inserted makes a second maker wait, so two of them cannot collide over the table's name.
+            layout.make_table(session, table)
+
+    def all_fences(self, table: Table) -> list[Fence]:
+        """See `Warehouse.all_fences`."""
+        with self._reading() as session:
+            return list(state.fences(session, table.name).values())
+
+    @contextmanager
+    def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[PostgresStage]:
+        """See `Warehouse.stage`."""
+        with self._connections.transaction() as session:
+            stage = PostgresStage(session, table, run_id, self._tables(session))
+            stage.fill(query, self._connections.schema)
+            yield stage
+
+    def _tables(self, session: Session) -> list[Table]:
+        return list({table.name: table for table in (*state.tables(session), *ROW_TABLES)}.values())
+
+    @contextmanager
+    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[PostgresReader]:
+        """See `Warehouse.reader`. Everything is offered: what a query does not name costs nothing."""
+        with self._reading() as session:
+            yield PostgresReader(session)
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """See `Warehouse.steady`."""
+        if self._steady is not None:
+            raise UsageError("This is within a steady block already.")
+        with self._connections.transaction(reads_only=True) as session:
+            self._steady = session
+            try:
+                yield
+            finally:
+                self._steady = None
+
+    @contextmanager
+    def engine(self) -> Iterator[DuckDBPyConnection]:
+        """See `Warehouse.engine`."""
+        with open_engine(threads=self._threads) as engine:
+            yield engine
+
+    def bring(self, engine: DuckDBPyConnection, table: Table, partitions: Sequence[str]) -> None:
+        """See `Warehouse.bring`."""
+        with self._reading() as session:
+            fetch_table(session, engine, table, tuple(partitions))
+
+    def land(
+        self,
+        engine: DuckDBPyConnection,
+        relations: Mapping[str, tuple[Table, str]],
+        entry: EntryDraft,
+        *,
+        content_id: str,
+        on_step: OnStep,
+    ) -> Landed:
+        """See `Warehouse.land`."""
+        found = self.find_load(content_id)
+        if found is not None:
+            return Landed(found, 0, 0, (), already=True)
+        with tempfile.TemporaryDirectory(prefix="gradeonce-") as folder:
+            offers = {
+                name: offer(engine, table, relation, Path(folder) / f"{name}.csv")
+                for name, (table, relation) in relations.items()
+            }
+            for offered in offers.values():
+                self.fences(offered.table, offered.partitions)
+            with self._connections.transaction() as session:
+                return land(session, offers, entry, content_id=content_id, on_step=on_step)
+
+    def find_load(self, content_id: str) -> str | None:
+        """See `Warehouse.find_load`."""
+        with self._reading() as session:
+            rows = session.query(state.sql("find_load"), {"content_id": content_id}).rows
+        return str(rows[0][0]) if rows else None
+
+    def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
+        """See `Warehouse.sharing`."""
+        text = sql(
+            "sharing",
+            table=quote_identifier(table.name),
+            partition=quote_identifier(table.partition),
+            column=quote_identifier(column),
+            other=quote_identifier(other.name),
+            other_partition=quote_identifier(other.partition),
+            partitions=partition_list(other, partitions),
+        )
+        with self._reading() as session:
+            return [partition for (partition,) in session.query(text).rows]
+
+    def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
+        """See `Warehouse.append_entries`."""
+        with self._connections.transaction() as session:
+            appended = state.append(session, entries)
+            session.commit()
+        return appended
+
+    def entries(self) -> Iterable[Entry]:
+        """See `Warehouse.entries`."""
+        with self._reading() as session:
+            return state.entries(session)
+
+    def verify_rows(
+        self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+    ) -> list[str]:
+        """See `Warehouse.verify_rows`."""
+        with self._reading() as session:
+            return [
+                finding
+                for table in self._tables(session)
+                if table.name not in (REVISIONS.name, QUARANTINE.name)
+                for finding in verify_table(session, table, standing, deep=deep)
+            ]
+
+
+class PostgresReader:
+    """Queries over the book's tables as of one instant, run by the server, in its own SQL."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def query(self, sql: str, params: Params | None = None) -> Rows:
+        """See `Reader.query`."""
+        return self._session.select(sql, params)

@@ -1,0 +1,102 @@
+"""A book in PostgreSQL does what a book in a folder does, row for row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gradeonce
+from builders import ledger_findings, new_book, open_book
+from gradeonce.book import Book
+from gradeonce.schema import ACCURACY, ACTUALS, LINES, PREDICTIONS, Table
+from gradeonce.simulation import simulate_season
+from postgres_book import postgres, schema
+from servers import Postgres
+
+__all__ = ["postgres", "schema"]
+
+
+@pytest.fixture(scope="module")
+def season(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Files of a small simulated season, with corrections."""
+    return simulate_season(tmp_path_factory.mktemp("season"), seed=11, predictions=4000)
+
+
+@pytest.fixture
+def folder_book(tmp_path: Path) -> Iterator[Book]:
+    with open_book(new_book(tmp_path / "book"), store="off") as book:
+        yield book
+
+
+@pytest.fixture
+def server_book(postgres: Postgres, schema: str) -> Iterator[Book]:
+    with gradeonce.open(postgres.url, schema=schema, store="off", threads=1) as book:
+        yield book
+
+
+def rows_of(book: Book, table: Table) -> list[tuple[Any, ...]]:
+    """Return every row without its stamps, in order."""
+    columns = ", ".join(f'"{name}"' for name in table.content)
+    rows = book.sql(f'SELECT {columns} FROM "{table.name}"').rows
+    return sorted(rows, key=repr)
+
+
+def fences_of(book: Book, table: Table) -> list[tuple[str, int, int, str]]:
+    return [(f.partition, f.seq, f.rows, f.content_hash) for f in book.warehouse.all_fences(table)]
+
+
+def load(book: Book, season: Any, *, corrections: bool) -> None:
+    for file in season.files:
+        if file.is_correction == corrections:
+            book.load(file.kind, file.path)
+
+
+def test_a_season_is_loaded_graded_corrected_and_reported_the_same(
+    season: Any, folder_book: Book, server_book: Book
+) -> None:
+    """Rows, fences, content hashes, counts, revisions and reports agree after the first grading and a correction."""
+    books = (folder_book, server_book)
+    for book in books:
+        load(book, season, corrections=False)
+    for table in (PREDICTIONS, ACTUALS, LINES):
+        assert fences_of(folder_book, table) == fences_of(server_book, table)
+        assert rows_of(folder_book, table) == rows_of(server_book, table)
+
+    before = [book.report() for book in books]
+    assert before[0] == before[1]
+    first = [book.grade(all_dates=True) for book in books]
+    assert [not report.errors for report in first] == [True, True]
+    assert first[0].totals == first[1].totals
+    assert fences_of(folder_book, ACCURACY) == fences_of(server_book, ACCURACY)
+    assert rows_of(folder_book, ACCURACY) == rows_of(server_book, ACCURACY)
+
+    for book in books:
+        load(book, season, corrections=True)
+    states = [[(s.partition, s.state, s.pending, s.reasons) for s in book.status()] for book in books]
+    assert states[0] == states[1]
+    previews = [book.grade(all_dates=True, dry_run=True) for book in books]
+    assert [run.changes for run in previews[0].runs] == [run.changes for run in previews[1].runs]
+    second = [book.grade(all_dates=True) for book in books]
+    assert sum(run.revised for run in second[0].runs) > 0
+    assert [run.revised for run in second[0].runs] == [run.revised for run in second[1].runs]
+    assert [run.notes for run in second[0].runs] == [run.notes for run in second[1].runs]
+    assert rows_of(folder_book, ACCURACY) == rows_of(server_book, ACCURACY)
+    revisions = [
+        sorted(
+            book.sql("SELECT partition, change, reason, key_json, old_json, new_json FROM grade_revisions").rows,
+            key=repr,
+        )
+        for book in books
+    ]
+    assert [row[:4] for row in revisions[0]] == [row[:4] for row in revisions[1]]
+    for by in ("system", "market", "player", "date", "confidence_decile"):
+        mine, theirs = (book.report(by=by) for book in books)
+        assert [f.outcomes for f in mine.groups] == [f.outcomes for f in theirs.groups]
+        assert [(f.label, f.mae, f.win_rate) for f in mine.groups] == [
+            (f.label, f.mae, f.win_rate) for f in theirs.groups
+        ]
+    assert folder_book.calibration().bins == server_book.calibration().bins
+    assert ledger_findings(server_book.warehouse) == ()
