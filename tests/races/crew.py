@@ -149,7 +149,10 @@ def _engine() -> DuckDBPyConnection:
 def _kept_engine(**_: object) -> Iterator[DuckDBPyConnection]:
     """Hand out the worker's one engine: starting one takes longer than all that is raced here.
 
-    What a run puts in view is temporary, and gone with its cursor.
+    What a run puts in view is temporary, and gone with its cursor. A reader locks the settings of its engine for good,
+    so whoever comes after it gets another one.
     """
     with _engine().cursor() as cursor:
         yield cursor
+        if cursor.execute("SELECT current_setting('lock_configuration')").fetchone() == (True,):
+            _engine.cache_clear()
