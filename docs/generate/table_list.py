@@ -10,7 +10,7 @@ from docstrings import table
 
 import gradeonce
 from gradeonce.loading.contract import Field, fields_of
-from gradeonce.schema import COMPOSITE_MARKETS, LOADED_TABLES, ROW_TABLES, Table
+from gradeonce.schema import COMPOSITE_MARKETS, LOADED_TABLES, ROW_TABLES, SMALL_TABLES, SmallTable, Table
 from gradeonce.statements import statements
 
 MEANINGS = tomllib.loads(Path(__file__).with_name("columns.toml").read_text(encoding="utf-8"))
@@ -54,6 +54,8 @@ def page() -> str:
     for one in ROW_TABLES:
         parts += _table(one)
     parts.append(SMALL_INTRO)
+    for small in SMALL_TABLES:
+        parts += _small_table(small)
     for name, columns in _small_state().items():
         rows = [(f"`{column}`", kind, _meaning(name, column)) for column, kind in columns]
         parts += [f"## {name}", MEANINGS[name]["_about"], table(("column", "type", "meaning"), rows)]
@@ -88,6 +90,12 @@ def _table(one: Table) -> list[str]:
     return [f"## {one.name}", f"{about} {' '.join(facts)}", table(("column", "type", "required", "meaning"), rows)]
 
 
+def _small_table(one: SmallTable) -> list[str]:
+    rows = [(f"`{column.name}`", column.type.value, _meaning(one.name, column.name)) for column in one.columns]
+    about = f"{MEANINGS[one.name]['_about']} Key: {', '.join(f'`{name}`' for name in one.key)}."
+    return [f"## {one.name}", about, table(("column", "type", "meaning"), rows)]
+
+
 def _meaning(name: str, column: str) -> str:
     found = MEANINGS[name].get(column) or MEANINGS["common"].get(column)
     if not found:
@@ -106,7 +114,7 @@ def _small_state() -> dict[str, list[tuple[str, str]]]:
             ).rows
     state: dict[str, list[tuple[str, str]]] = {}
     for name, column, kind in found:
-        if name not in {one.name for one in ROW_TABLES}:
+        if name not in {one.name for one in (*ROW_TABLES, *SMALL_TABLES)}:
             words = {"VARCHAR": "text", "BIGINT": "integer", "DOUBLE": "number"}
             state.setdefault(name, []).append((column, words[kind]))
     return state

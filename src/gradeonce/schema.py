@@ -36,6 +36,38 @@ class Column:
     required: bool = False
 
 
+def _columns(text: str) -> tuple[Column, ...]:
+    columns = []
+    for line in text.strip().splitlines():
+        name, kind, *flags = line.split()
+        columns.append(Column(name, ColumnType(kind), required="required" in flags))
+    return tuple(columns)
+
+
+@dataclass(frozen=True)
+class SmallTable:
+    """A small table beside the partitioned ones: rows that are addressed by their key and change in place.
+
+    Attributes:
+        name: Logical name, offered to queries.
+        columns: All columns, in order.
+        key: Columns that address a row; none of them is ever null.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+SMALL_TABLES: tuple[SmallTable, ...] = ()
+"""Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
+
+
 @dataclass(frozen=True)
 class Table:
     """One partitioned table.
@@ -65,10 +97,10 @@ class Table:
         Raises:
             UsageError: If it is one.
         """
-        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.name) or self.name.lower() in SMALL_STATE:
+        taken = (*SMALL_STATE, *(table.name for table in SMALL_TABLES))
+        if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.name) or self.name.lower() in taken:
             raise UsageError(
-                f"{self.name!r} cannot name a table: letters, digits and _ are allowed, and none of "
-                f"{', '.join(SMALL_STATE)}."
+                f"{self.name!r} cannot name a table: letters, digits and _ are allowed, and none of {', '.join(taken)}."
             )
         names = self.column_names
         if len({name.lower() for name in names}) != len(names):
@@ -93,14 +125,6 @@ class Table:
     def content(self) -> tuple[str, ...]:
         """The columns that are compared and hashed: all but the stamps."""
         return tuple(name for name in self.column_names if name not in self.stamps)
-
-
-def _columns(text: str) -> tuple[Column, ...]:
-    columns = []
-    for line in text.strip().splitlines():
-        name, kind, *flags = line.split()
-        columns.append(Column(name, ColumnType(kind), required="required" in flags))
-    return tuple(columns)
 
 
 PREDICTIONS = Table(

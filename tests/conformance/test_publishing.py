@@ -9,12 +9,13 @@ import pytest
 
 from builders import FakeClock, files_of, live_files, new_book, shelf_query
 from conformance.publishing import DAY, PublishConformance
+from conformance.small_tables import SmallTablesConformance
 from gradeonce.errors import LeaseLost
 from gradeonce.warehouses.base import Warehouse
 from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
 
 
-class TestEmbedded(PublishConformance):
+class TestEmbedded(PublishConformance, SmallTablesConformance):
     """The book in a folder."""
 
     @pytest.fixture

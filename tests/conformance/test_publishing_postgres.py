@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.publishing import DAY, PublishConformance
+from conformance.small_tables import SmallTablesConformance
 from gradeonce.warehouses.base import Warehouse
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
@@ -16,7 +17,7 @@ from servers import Postgres
 __all__ = ["postgres", "schema"]
 
 
-class TestPostgres(PublishConformance):
+class TestPostgres(PublishConformance, SmallTablesConformance):
     """A schema of a database."""
 
     halves, doubled, type_of = "1.5::float8", "generate_series(1, 2)", ("CAST(pg_typeof(kg) AS text)", "numeric")

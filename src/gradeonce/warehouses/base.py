@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gradeonce.model import EntryDraft, Fence, Move, PartitionFacts, Query
-from gradeonce.schema import Table
+from gradeonce.schema import SmallTable, Table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -186,6 +186,28 @@ class Warehouse(Protocol):
 
     def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
         """Return the partitions of `table` that hold a value of the indexed column which `other` holds in those."""
+        ...
+
+    def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool = True) -> int:
+        """Write rows of a small table in one transaction; the table is made when it is missing.
+
+        Args:
+            table: Which one.
+            rows: Each with a value for every column of the key; other columns left out are null.
+            replace: Whether a row whose key stands already is replaced; False leaves it as it is.
+
+        Returns:
+            How many rows were written; of two processes that keep the same new key at once without `replace`, exactly
+            one is told 1.
+        """
+        ...
+
+    def kept(self, table: SmallTable) -> Rows:
+        """Return all rows of a small table in the order of its key; none while nobody wrote any."""
+        ...
+
+    def drop_kept(self, table: SmallTable, keys: Sequence[Params]) -> int:
+        """Remove the rows with these keys; return how many there were."""
         ...
 
     def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:

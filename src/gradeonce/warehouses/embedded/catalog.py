@@ -18,10 +18,11 @@ from gradeonce.chain import GENESIS, Entry, canonical_json, seal
 from gradeonce.clock import Clock
 from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
-from gradeonce.schema import SMALL_STATE, Column, ColumnType, Table
+from gradeonce.schema import SMALL_STATE, SMALL_TABLES, Column, ColumnType, SmallTable, Table
 from gradeonce.sqlite_file import SqliteFile, write_turn
 from gradeonce.statements import statement
-from gradeonce.warehouses.base import OnStep
+from gradeonce.warehouses.base import OnStep, Params, Rows
+from gradeonce.warehouses.embedded import small
 from gradeonce.warehouses.embedded.files import sync_folder
 
 SCHEMA_VERSION = 1
@@ -267,6 +268,26 @@ class Catalog:
         """Append entries that move no rows."""
         with self._file.write() as connection:
             return _append(connection, drafts, self._clock.now().isoformat(timespec="microseconds"))
+
+    def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool) -> int:
+        """See `Warehouse.keep`."""
+        with self._file.write() as connection:
+            return small.keep(connection, table, rows, replace=replace)
+
+    def kept(self, table: SmallTable) -> Rows:
+        """See `Warehouse.kept`."""
+        with self._file.read() as connection:
+            return small.kept(connection, table)
+
+    def drop_kept(self, table: SmallTable, keys: Sequence[Params]) -> int:
+        """See `Warehouse.drop_kept`."""
+        with self._file.write() as connection:
+            return small.drop_kept(connection, table, keys)
+
+    def small_tables(self) -> list[tuple[SmallTable, str]]:
+        """Return our small tables for queries, each with its rows as a JSON array of arrays."""
+        with self._file.read() as connection:
+            return [(table, small.as_json(connection, table)) for table in SMALL_TABLES]
 
     def entries(self) -> Iterator[Entry]:
         """Yield the whole ledger, oldest first."""

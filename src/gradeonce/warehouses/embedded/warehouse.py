@@ -11,11 +11,12 @@ from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import PublishConflict, RefusedForSafety
 from gradeonce.model import EntryDraft, Fence, Query
-from gradeonce.schema import ROW_TABLES, Table
-from gradeonce.warehouses.base import Capabilities, Landed, OnStep
+from gradeonce.schema import ROW_TABLES, SmallTable, Table
+from gradeonce.warehouses.base import Capabilities, Landed, OnStep, Params, Rows
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
 from gradeonce.warehouses.embedded.files import require_free_space, require_local_disk
 from gradeonce.warehouses.embedded.landing import land
+from gradeonce.warehouses.embedded.small import define_small_tables
 from gradeonce.warehouses.embedded.snapshot import EngineReader, define_small_state, define_views
 from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, EmbeddedStage
 from gradeonce.warehouses.embedded.verify import verify_files, verify_tables
@@ -135,10 +136,12 @@ class EmbeddedWarehouse:
             known = {table.name: table for table in (*ROW_TABLES, *self._catalog.tables())}
             tables = list(known.values()) if inputs is None else [known[name] for name in inputs if name in known]
             segments = self._catalog.live_segments([table.name for table in tables])
-            small = self._catalog.small_state() if small_state else {}
+            state = self._catalog.small_state() if small_state else {}
+            small_tables = self._catalog.small_tables() if small_state else []
         with open_engine(threads=self._threads, scratch=self._folder / STAGING_FOLDER) as engine:
             define_views(engine, tables, segments, self._folder, partitions=inputs or {}, names=self._names)
-            define_small_state(engine, small)
+            define_small_state(engine, state)
+            define_small_tables(engine, small_tables)
             yield engine
 
     def land(
@@ -173,6 +176,18 @@ class EmbeddedWarehouse:
     def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
         """See `Warehouse.sharing`."""
         return self._catalog.sharing(table, column, other, partitions)
+
+    def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool = True) -> int:
+        """See `Warehouse.keep`."""
+        return self._catalog.keep(table, rows, replace=replace)
+
+    def kept(self, table: SmallTable) -> Rows:
+        """See `Warehouse.kept`."""
+        return self._catalog.kept(table)
+
+    def drop_kept(self, table: SmallTable, keys: Sequence[Params]) -> int:
+        """See `Warehouse.drop_kept`."""
+        return self._catalog.drop_kept(table, keys)
 
     def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
         """See `Warehouse.append_entries`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradeonce.errors import RefusedForSafety
-from gradeonce.schema import ROW_TABLES, Table
+from gradeonce.schema import ROW_TABLES, SMALL_TABLES, Table
 from gradeonce.statements import quote_identifier, statement
+from gradeonce.warehouses.postgres import small
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
 
@@ -37,9 +38,12 @@ def migrate(connections: Connections, names: Mapping[str, str]) -> bool:
             if number > done:
                 _do(session, step, names)
                 session.execute(_sql("add_step"), {"number": number, "name": step})
+        absent = [table for table in SMALL_TABLES if not small.exists(session, connections.schema, table)]
+        for small_table in absent:
+            small.create(session, small_table)
         _refuse_newer(done, connections.schema)
         session.commit()
-    return done < len(STEPS)
+    return done < len(STEPS) or bool(absent)
 
 
 def missing(connections: Connections) -> list[str]:
@@ -57,6 +61,9 @@ def missing(connections: Connections) -> list[str]:
         for name in _STATE_TABLES:
             if not session.query(_sql("has_table"), {"schema": connections.schema, "table": name}).rows[0][0]:
                 lines.append(f"{name}: it does not exist")
+        for small_table in SMALL_TABLES:
+            if not small.exists(session, connections.schema, small_table):
+                lines.append(f"{small_table.name}: it does not exist")
     return lines
 
 

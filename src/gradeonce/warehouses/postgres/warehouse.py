@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from gradeonce.chain import Entry
 from gradeonce.errors import UsageError
 from gradeonce.model import EntryDraft, Fence, Query
-from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, Table
+from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import Landed, OnStep, Params, Rows
 from gradeonce.warehouses.engine import open_engine
-from gradeonce.warehouses.postgres import layout, state
+from gradeonce.warehouses.postgres import layout, small, state
 from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
 from gradeonce.warehouses.postgres.connection import Connections, Session
 from gradeonce.warehouses.postgres.landing import fetch_table, land, offer
@@ -198,6 +198,25 @@ class PostgresWarehouse:
         )
         with self._reading() as session:
             return [partition for (partition,) in session.query(text).rows]
+
+    def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool = True) -> int:
+        """See `Warehouse.keep`."""
+        with self._connections.transaction() as session:
+            written = small.keep(session, self._connections.schema, table, rows, replace=replace)
+            session.commit()
+        return written
+
+    def kept(self, table: SmallTable) -> Rows:
+        """See `Warehouse.kept`."""
+        with self._reading() as session:
+            return small.kept(session, self._connections.schema, table)
+
+    def drop_kept(self, table: SmallTable, keys: Sequence[Params]) -> int:
+        """See `Warehouse.drop_kept`."""
+        with self._connections.transaction() as session:
+            dropped = small.drop_kept(session, self._connections.schema, table, keys)
+            session.commit()
+        return dropped
 
     def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
         """See `Warehouse.append_entries`."""
