@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from gradeonce.book import open_book as open
     from gradeonce.load import LoadOptions
     from gradeonce.model import Query
+    from gradeonce.publish import Derived
     from gradeonce.schema import Column, ColumnType, Table
 
 __all__ = [
     "Book",
     "Column",
     "ColumnType",
+    "Derived",
     "LoadOptions",
     "Query",
     "Table",
@@ -42,6 +44,7 @@ _WHERE = {
     "Book": ("gradeonce.book", "Book"),
     "Column": ("gradeonce.schema", "Column"),
     "ColumnType": ("gradeonce.schema", "ColumnType"),
+    "Derived": ("gradeonce.publish", "Derived"),
     "LoadOptions": ("gradeonce.load", "LoadOptions"),
     "Query": ("gradeonce.model", "Query"),
     "Table": ("gradeonce.schema", "Table"),

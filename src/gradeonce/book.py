@@ -17,7 +17,7 @@ from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.leases import LeaseStore, PostgresLeases, SqliteLeases, new_holder, open_store
 from gradeonce.model import EntryDraft, Query
-from gradeonce.publish import Published, ignore_steps, publish
+from gradeonce.publish import Derived, Published, ignore_steps, publish
 from gradeonce.schema import PREDICTIONS, Table
 from gradeonce.warehouses.base import OnStep, Reader, Rows, Warehouse
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
@@ -225,6 +225,7 @@ class Book:
         *,
         run_id: str,
         tokens: Mapping[str, int] | None = None,
+        derived: Sequence[Derived] = (),
         holder: str = "",
     ) -> dict[str, Published]:
         """Replace partitions of a table of your own, exactly once; see `gradeonce.publish.publish`."""
@@ -235,6 +236,7 @@ class Book:
             partitions,
             run_id=run_id,
             tokens=tokens,
+            derived=derived,
             holder=holder,
             clock=self.clock,
             on_step=self._on_step,

@@ -55,6 +55,22 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """Rows of another table that follow from the rows of this one: published with them, or not at all.
+
+    Attributes:
+        table: Where they stand: its partitions are those of the table they follow from, and it has no stamps.
+        sql: SELECT of all its columns over the relation `staged`. It must not look at stamps: a row that did not change
+            keeps older ones than were staged.
+        validations: Rules that these rows must keep, beside the built-in ones.
+    """
+
+    table: Table
+    sql: str
+    validations: tuple[Validation, ...] = ()
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What the caller makes of a staged partition before it is committed.
 
@@ -110,6 +126,7 @@ def publish(
     holder: str = "",
     kind: str = "publish",
     validations: Sequence[Validation] = (),
+    derived: Sequence[Derived] = (),
     judge: Callable[[Stage], Mapping[str, Judgement]] | None = None,
     reason_sql: str = "'content changed'",
     guard: Callable[[], None] | None = None,
@@ -134,6 +151,8 @@ def publish(
         holder: Who publishes, for the ledger.
         kind: Kind of the ledger entry.
         validations: Rules beside the built-in ones (key unique, nothing null where forbidden, no foreign partition).
+        derived: Tables whose rows follow from these. Every publish of the table must name the same ones. What follows
+            is computed anew each time, so a publish of unchanged rows puts right what no longer follows from them.
         judge: Looks at the staged rows and returns details for the ledger, or holds a partition back.
         reason_sql: SQL over the relations `old` and `new` that says why a row changed.
         guard: Called just before the commit; raises if the caller's leases are lost.
@@ -161,10 +180,12 @@ def publish(
         used = {partition: fence.token for partition, fence in bases.items()} if tokens is None else tokens
         _refuse_stale(table, bases, used)
         watches = [_watch(fences[partition]) for partition in watched]
+        # Read after our own: whoever commits in between moves ours too, and is noticed.
+        followers = [_Follower(follows, warehouse.fences(follows.table, partitions)) for follows in derived]
         try:
             with warehouse.stage(table, query, run_id=run_id) as stage:
                 on_step("publish.staged")
-                work = _Work(table, bases, used, tokens is not None, watches, run_id, holder, kind, dry_run)
+                work = _Work(table, bases, used, tokens is not None, watches, run_id, holder, kind, followers, dry_run)
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)
         except GradeonceError as error:
             # A watched partition that moved asks for another choice of partitions, which is the caller's.
@@ -196,6 +217,14 @@ def _refuse_stale(table: Table, bases: Mapping[str, Fence], tokens: Mapping[str,
 
 
 @dataclass(frozen=True)
+class _Follower:
+    """A derived table with its own fences."""
+
+    derived: Derived
+    bases: Mapping[str, Fence]
+
+
+@dataclass(frozen=True)
 class _Work:
     """One attempt: from staged rows to a commit."""
 
@@ -207,6 +236,7 @@ class _Work:
     run_id: str
     holder: str
     kind: str
+    followers: Sequence[_Follower]
     dry_run: Callable[[Stage, Sequence[str], Sequence[str]], None] | None
 
     def finish(
@@ -220,6 +250,7 @@ class _Work:
     ) -> dict[str, Published]:
         facts = {fact.partition: fact for fact in stage.facts()}
         validate(stage, self.table, self.bases, facts, validations)
+        derived = [self._derive(stage, follower) for follower in self.followers]
         on_step("publish.validated")
         judged = dict(judge(stage)) if judge else {}
         judgements = {partition: judged.get(partition, Judgement()) for partition in self.bases}
@@ -235,10 +266,12 @@ class _Work:
             self.dry_run(stage, replaced, compared)
             return {p: self._published(p, moves.get(p), judgements[p], revised.get(p), {}) for p in self.bases}
         drafts = [self._draft(move, judgements[p].details, revised.get(p)) for p, move in moves.items()]
+        following = [found[partition] for found in derived for partition in moves]
+        drafts += [self._derived_draft(move) for move in following if move.change is Change.REPLACE]
         if guard is not None:
             guard()
-        entries = stage.commit([*moves.values(), *self.watches], drafts, on_step=on_step) if moves else []
-        hashes = {entry.draft.partition: entry.entry_hash for entry in entries}
+        entries = stage.commit([*moves.values(), *following, *self.watches], drafts, on_step=on_step) if moves else []
+        hashes = {entry.draft.partition: entry.entry_hash for entry in entries if entry.draft.table == self.table.name}
         return {
             partition: self._published(
                 partition, moves.get(partition), judgements[partition], revised.get(partition), hashes
@@ -258,6 +291,42 @@ class _Work:
             base_seq=base.seq,
             rows=rows,
             content_hash=content,
+        )
+
+    def _derive(self, stage: Stage, follower: _Follower) -> dict[str, Move]:
+        """Stage what follows from the staged rows; return each partition's step, or its watch if it stays."""
+        table = follower.derived.table
+        staged = stage.derive(table, follower.derived.sql)
+        facts = {fact.partition: fact for fact in staged.facts}
+        validate(stage, table, self.bases, facts, follower.derived.validations, relation=staged.relation)
+        moves = {}
+        for partition, base in follower.bases.items():
+            fact = facts.get(partition, PartitionFacts(partition, 0, ""))
+            same = (base.rows, base.content_hash) == (fact.rows, fact.content_hash)
+            moves[partition] = Move(
+                table=table.name,
+                partition=partition,
+                change=Change.WATCH if same else Change.REPLACE,
+                token=self.tokens[partition] if self.has_leases else None,
+                base_seq=base.seq,
+                rows=fact.rows,
+                content_hash=fact.content_hash,
+            )
+        return moves
+
+    def _derived_draft(self, move: Move) -> EntryDraft:
+        return EntryDraft(
+            kind="derive",
+            run_id=self.run_id,
+            table=move.table,
+            partition=move.partition,
+            status=PublishStatus.PUBLISHED,
+            token=self.tokens[move.partition],
+            seq=move.base_seq + 1,
+            rows=move.rows,
+            content_hash=move.content_hash,
+            holder=self.holder,
+            details={"follows": self.table.name},
         )
 
     def _draft(self, move: Move, details: Mapping[str, Any], revised: Revised | None) -> EntryDraft:
@@ -307,6 +376,8 @@ def validate(
     partitions: Mapping[str, Fence],
     facts: Mapping[str, PartitionFacts],
     validations: Sequence[Validation],
+    *,
+    relation: str = "staged",
 ) -> None:
     """Check the staged rows, before anyone can read them.
 
@@ -321,17 +392,19 @@ def validate(
     row_rules = [rule for rule in rules if not rule.groups]
     # All rules over rows in one scan, each over groups in one of its own; examples are looked for only when one broke.
     counts = ", ".join(f"count(*) FILTER (WHERE {rule.broken})" for rule in row_rules)
-    counted = list(zip(row_rules, stage.query(f"SELECT {counts} FROM staged").rows[0], strict=True)) if counts else []
+    counted = (
+        list(zip(row_rules, stage.query(f"SELECT {counts} FROM {relation}").rows[0], strict=True)) if counts else []
+    )
     for rule in rules:
         if rule.groups:
-            groups = f"SELECT 1 FROM staged GROUP BY {rule.groups} HAVING {rule.broken}"
+            groups = f"SELECT 1 FROM {relation} GROUP BY {rule.groups} HAVING {rule.broken}"
             counted.append((rule, stage.query(f"SELECT count(*) FROM ({groups}) AS broken").rows[0][0]))
     key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
     for rule, broken in counted:
         if broken:
             scope = f"GROUP BY {rule.groups} HAVING {rule.broken}" if rule.groups else f"WHERE {rule.broken}"
             shown = ", ".join(f"coalesce(CAST({c} AS VARCHAR), 'NULL')" for c in (rule.groups or key).split(", "))
-            sample = f"SELECT concat_ws(', ', {shown}) AS shown FROM staged {scope} ORDER BY 1 LIMIT {SAMPLE_KEYS}"
+            sample = f"SELECT concat_ws(', ', {shown}) AS shown FROM {relation} {scope} ORDER BY 1 LIMIT {SAMPLE_KEYS}"
             keys = "; ".join(f"({row[0]})" for row in stage.query(sample).rows)
             failures.append(f"{rule.name}: {broken} {rule.meaning}, e.g. {keys}")
     if failures:

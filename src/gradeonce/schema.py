@@ -1,7 +1,8 @@
 """The tables: names, columns and types, the same on every warehouse.
 
-Types are five words that each warehouse maps to its own: `text`, `date`, `instant` (UTC, without offset), `decimal`
-(exact, 9 places: doubles round ties at x.xx5 differently per engine), `integer` and `boolean`.
+Types are seven words that each warehouse maps to its own: `text`, `date`, `instant` (UTC, without offset), `decimal`
+(exact, 9 places: doubles round ties at x.xx5 differently per engine), `sum` (exact, 18 places: sums of products of two
+decimals), `integer` and `boolean`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class ColumnType(StrEnum):
     DATE = "date"
     INSTANT = "instant"
     DECIMAL = "decimal"
+    SUM = "sum"
     INTEGER = "integer"
     BOOLEAN = "boolean"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from builders import FakeClock, files_of, live_files, new_book, shelf_query
+from conformance.derived import DerivedConformance
 from conformance.publishing import DAY, PublishConformance
 from conformance.small_tables import SmallTablesConformance
 from gradeonce.errors import LeaseLost
@@ -15,7 +16,7 @@ from gradeonce.warehouses.base import Warehouse
 from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
 
 
-class TestEmbedded(PublishConformance, SmallTablesConformance):
+class TestEmbedded(PublishConformance, DerivedConformance, SmallTablesConformance):
     """The book in a folder."""
 
     @pytest.fixture

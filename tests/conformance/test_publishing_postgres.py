@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.derived import DerivedConformance
 from conformance.publishing import DAY, PublishConformance
 from conformance.small_tables import SmallTablesConformance
 from gradeonce.warehouses.base import Warehouse
@@ -17,7 +18,7 @@ from servers import Postgres
 __all__ = ["postgres", "schema"]
 
 
-class TestPostgres(PublishConformance, SmallTablesConformance):
+class TestPostgres(PublishConformance, DerivedConformance, SmallTablesConformance):
     """A schema of a database."""
 
     halves, doubled, type_of = "1.5::float8", "generate_series(1, 2)", ("CAST(pg_typeof(kg) AS text)", "numeric")

@@ -76,6 +76,19 @@ class Revised:
         return self.added + self.removed + self.changed
 
 
+@dataclass(frozen=True)
+class StagedRows:
+    """Rows staged beside those of the run.
+
+    Attributes:
+        relation: Under what name they can be queried.
+        facts: Rows and content hash of each partition that has any.
+    """
+
+    relation: str
+    facts: list[PartitionFacts]
+
+
 class Stage(Protocol):
     """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed.
 
@@ -97,6 +110,15 @@ class Stage(Protocol):
         """Return the SQL of a staged row's key as JSON text."""
         ...
 
+    def derive(self, table: Table, sql: str) -> StagedRows:
+        """Stage rows of another table that follow from the staged ones (relation `staged`), to be committed with them.
+
+        Args:
+            table: Theirs, without stamps, partitioned by the same values.
+            sql: SELECT of all its columns.
+        """
+        ...
+
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
         """Hold staged rows against what stands, key by key, and write the revisions that follow (`revisions`).
 
@@ -108,6 +130,11 @@ class Stage(Protocol):
 
     def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
         """Publish in one transaction: fences, rows, what stands verified, revisions, ledger.
+
+        Args:
+            moves: Of the run's table and of the tables that were derived.
+            entries: For the ledger, in order.
+            on_step: Called as each step is reached.
 
         Raises:
             LeaseLost: If a fence has seen a higher token. Nothing changed.

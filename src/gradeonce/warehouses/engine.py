@@ -19,6 +19,7 @@ DUCKDB_TYPES = {
     ColumnType.DATE: "DATE",
     ColumnType.INSTANT: "TIMESTAMP",
     ColumnType.DECIMAL: "DECIMAL(18,9)",
+    ColumnType.SUM: "DECIMAL(38,18)",
     ColumnType.INTEGER: "INTEGER",
     ColumnType.BOOLEAN: "BOOLEAN",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from gradeonce.errors import LeaseLost, PublishConflict, WarehouseError
 from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
-from gradeonce.warehouses.base import OnStep, Params, Revised, Rows
+from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
 from gradeonce.warehouses.embedded.files import copy_to_parquet, make_durable, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, in_partitions, relation
@@ -42,11 +42,12 @@ class EmbeddedStage:
         self._revisions = folder / STAGING_FOLDER / f"{self._name}.revisions.parquet"
         self._compared: tuple[str, ...] = ()
         self._facts: list[PartitionFacts] | None = None
+        self._derived: list[_DerivedFile] = []
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Files this stage may leave behind."""
-        return (self._staged, self._revisions, self._carried)
+        return (self._staged, self._revisions, self._carried, *(derived.path for derived in self._derived))
 
     @property
     def _carried(self) -> Path:
@@ -58,12 +59,7 @@ class EmbeddedStage:
         Files of one table are read together, and the engine reads all of them in the types of the first: a 1.5 beside
         a whole-number column would come back as 2.
         """
-        columns = ", ".join(
-            f"CAST(made.{quote_identifier(c.name)} AS {DUCKDB_TYPES[c.type]}) AS {quote_identifier(c.name)}"
-            for c in self._table.columns
-        )
-        select = f"SELECT {columns} FROM ({query.sql}) made ORDER BY {quote_identifier(self._table.partition)}"
-        copy_to_parquet(self._engine, select, self._staged, query.params)
+        copy_to_parquet(self._engine, _typed(self._table, query.sql), self._staged, query.params)
         run(
             self._engine,
             f"CREATE OR REPLACE TEMP VIEW staged AS SELECT * FROM read_parquet({quote_literal(str(self._staged))})",
@@ -82,6 +78,15 @@ class EmbeddedStage:
     def key_json(self) -> str:
         """See `Stage.key_json`."""
         return f"CAST(to_json({_struct(self._table.key, '{0}')}) AS VARCHAR)"
+
+    def derive(self, table: Table, sql: str) -> StagedRows:
+        """See `Stage.derive`."""
+        derived = _DerivedFile(table, self._staged.with_suffix(f".{table.name}.parquet"))
+        self._derived.append(derived)
+        # A table first: what follows is small, and it may have to be written without some of its partitions.
+        relation = quote_identifier(f"staged_{table.name}")
+        run(self._engine, f"CREATE OR REPLACE TEMP TABLE {relation} AS {_typed(table, sql)}")
+        return StagedRows(relation, relation_facts(self._engine, table, relation))
 
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
         """See `Stage.compare`."""
@@ -135,7 +140,7 @@ class EmbeddedStage:
 
     def _seal(self, moves: Sequence[Move], on_step: OnStep) -> list[WrittenFile]:
         """Put the rows to publish into their final files; nobody points at them yet."""
-        replaced = {move.partition: move for move in moves if move.change is Change.REPLACE}
+        replaced = _replaced(moves, self._table)
         files = []
         if any(move.rows for move in replaced.values()):
             path = self._staged
@@ -151,7 +156,18 @@ class EmbeddedStage:
             if rows:
                 name = f"{self._name}.parquet"
                 files.append(seal_file(self._engine, self._folder, REVISIONS, self._revisions, name, rows, on_step))
+        for derived in self._derived:
+            rows = {partition: move.rows for partition, move in _replaced(moves, derived.table).items() if move.rows}
+            if rows:
+                files.append(self._seal_derived(derived, rows, on_step))
         return files
+
+    def _seal_derived(self, derived: _DerivedFile, rows: dict[str, int], on_step: OnStep) -> WrittenFile:
+        table, part = derived.table, quote_identifier(derived.table.partition)
+        relation = quote_identifier(f"staged_{table.name}")
+        select = f"SELECT * FROM {relation} WHERE {in_partitions(table, sorted(rows))} ORDER BY {part}"
+        copy_to_parquet(self._engine, select, derived.path)
+        return seal_file(self._engine, self._folder, table, derived.path, f"{self._name}.parquet", rows, on_step)
 
     def _carry_stamps(self, partitions: Sequence[str]) -> Path:
         columns = []
@@ -213,6 +229,25 @@ class EmbeddedStage:
         new = ", ".join(f"n.{quote_identifier(name)}" for name in values)
         old = ", ".join(f"o.{quote_identifier(name)}" for name in values)
         return f"row({new}) IS DISTINCT FROM row({old})"
+
+
+@dataclass(frozen=True)
+class _DerivedFile:
+    table: Table
+    path: Path
+
+
+def _replaced(moves: Sequence[Move], table: Table) -> dict[str, Move]:
+    return {move.partition: move for move in moves if move.table == table.name and move.change is Change.REPLACE}
+
+
+def _typed(table: Table, sql: str) -> str:
+    """Return the SELECT of a query's rows in the types that the table declares, sorted by partition."""
+    columns = ", ".join(
+        f"CAST(made.{quote_identifier(c.name)} AS {DUCKDB_TYPES[c.type]}) AS {quote_identifier(c.name)}"
+        for c in table.columns
+    )
+    return f"SELECT {columns} FROM ({sql}) made ORDER BY {quote_identifier(table.partition)}"
 
 
 def seal_file(

@@ -13,6 +13,7 @@ POSTGRES_TYPES = {
     ColumnType.DATE: "date",
     ColumnType.INSTANT: "timestamp",
     ColumnType.DECIMAL: "numeric(18, 9)",
+    ColumnType.SUM: "numeric(38, 18)",
     ColumnType.INTEGER: "integer",
     ColumnType.BOOLEAN: "boolean",
 }

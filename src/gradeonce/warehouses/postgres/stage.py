@@ -10,7 +10,7 @@ from gradeonce.errors import WarehouseError
 from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal
-from gradeonce.warehouses.base import OnStep, Params, Revised, Rows
+from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.rows import facts, identified, json_of, partition_list, sql, typed
@@ -29,6 +29,7 @@ class PostgresStage:
         self._inputs = {table.name: table for table in inputs}
         self._compared: tuple[str, ...] = ()
         self._facts: list[PartitionFacts] | None = None
+        self._derived: list[Table] = []
         self._read_at = ""
 
     def fill(self, query: Query, schema: str) -> None:
@@ -64,6 +65,14 @@ class PostgresStage:
         """See `Stage.key_json`."""
         return json_of(self._table, self._table.key, "{0}")
 
+    def derive(self, table: Table, sql: str) -> StagedRows:
+        """See `Stage.derive`."""
+        self._derived.append(table)
+        relation = _derived_relation(table)
+        select = identified(table, f"({typed(table, f'({sql})')})", key=(table.partition, *table.key))
+        self._session.execute(f"CREATE TEMP TABLE {relation} ON COMMIT DROP AS {select}")
+        return StagedRows(relation, facts(self._session, table, relation))
+
     def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
         """See `Stage.compare`."""
         self._compared = tuple(partitions)
@@ -95,11 +104,13 @@ class PostgresStage:
         on_step("commit.begun")
         state.advance(self._session, moves, version=self._run_id)
         on_step("commit.fenced")
-        replaced = {move.partition: move for move in moves if move.change is Change.REPLACE}
+        replaced = _replaced(moves, self._table)
         if replaced:
             self._replace(sorted(replaced), on_step)
-            self._verify(replaced)
+            self._verify(self._table, replaced)
         self._add_revisions()
+        for table in self._derived:
+            self._replace_derived(table, _replaced(moves, table))
         on_step("commit.pointed")
         appended = state.append(self._session, [self._by_our_clock(entry) for entry in entries])
         on_step("commit.ledgered")
@@ -126,12 +137,23 @@ class PostgresStage:
             put = sql("put_carried", table=table, columns=columns, values=values, partition=part, partitions=listed)
         self._session.execute(put)
 
-    def _verify(self, replaced: dict[str, Move]) -> None:
+    def _replace_derived(self, table: Table, replaced: dict[str, Move]) -> None:
+        if not replaced:
+            return
+        name, part = quote_identifier(table.name), quote_identifier(table.partition)
+        listed = partition_list(table, sorted(replaced))
+        columns = ", ".join(quote_identifier(column) for column in table.column_names)
+        staged = _derived_relation(table)
+        self._session.execute(sql("remove", table=name, partition=part, partitions=listed))
+        self._session.execute(sql("put", table=name, columns=columns, staged=staged, partition=part, partitions=listed))
+        self._verify(table, replaced)
+
+    def _verify(self, table: Table, replaced: dict[str, Move]) -> None:
         counted = sql(
             "counted",
-            table=quote_identifier(self._table.name),
-            partition=quote_identifier(self._table.partition),
-            partitions=partition_list(self._table, sorted(replaced)),
+            table=quote_identifier(table.name),
+            partition=quote_identifier(table.partition),
+            partitions=partition_list(table, sorted(replaced)),
         )
         standing = dict(self._session.query(counted).rows)
         for partition, move in replaced.items():
@@ -160,6 +182,14 @@ class PostgresStage:
                 "at": state.now(self._session),
             },
         )
+
+
+def _derived_relation(table: Table) -> str:
+    return quote_identifier(f"staged_{table.name}")
+
+
+def _replaced(moves: Sequence[Move], table: Table) -> dict[str, Move]:
+    return {move.partition: move for move in moves if move.table == table.name and move.change is Change.REPLACE}
 
 
 def _carried(name: str, is_stamp: bool) -> str:
