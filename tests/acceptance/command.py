@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gradeonce.cli import main
 
 TIMEOUT_SECONDS = 120
@@ -73,10 +75,13 @@ class Command:
         given = tuple(str(argument) for argument in arguments)
         out, err = io.StringIO(), io.StringIO()
         with (
+            pytest.MonkeyPatch.context() as patch,
             contextlib.chdir(self.folder),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
             found = main.run(list(given))
         finished = Finished(given, found, out.getvalue(), err.getvalue())
         return _checked(finished, code)
