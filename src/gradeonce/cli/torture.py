@@ -58,12 +58,17 @@ def torture(
 
     Workers are killed (SIGKILL), stopped past their lease (SIGSTOP) and cut off from the lock store; the store forgets
     its leases; clocks are set wrong; readers look all the time. Everything is recorded, and the record is checked
-    against G1 to G5. It happens in a scratch book beside yours, with your settings, which is removed afterwards; your
-    own book is not touched.
+    against G1 to G5. It happens in a scratch book with your settings: beside yours, or in a schema of its own in your
+    database. It is removed afterwards, and your own book is not touched.
+
+    \b
+    Example:
+      gradeonce torture --seconds 300 --chart torture.svg
+      gradeonce --book postgresql://user@host/database torture --algorithm naive
 
     Exit code 1 if a guarantee was broken, or if nothing was published and so nothing was shown.
     """
-    from gradeonce.config import load_settings
+    from gradeonce.config import is_url, load_settings
     from gradeonce.errors import UsageError
     from gradeonce.torture import TortureOptions, judge, read_history, run_torture, verdict_text, write_history
 
@@ -80,7 +85,8 @@ def torture(
             algorithm=algorithm,
             faults=tuple(dict.fromkeys(given)),
         )
-        flags = {"book": str(Path(ctx.obj["book"]).expanduser().resolve())} if ctx.obj["book"] else {}
+        book = ctx.obj["book"]
+        flags = {"book": book if is_url(book) else str(Path(book).expanduser().resolve())} if book else {}
         settings = load_settings(Path(ctx.obj["config"]) if ctx.obj["config"] else None, flags=flags)
         show = sys.stderr.isatty()
         events = run_torture(settings, options, on_progress=_progress(seconds) if show else None)

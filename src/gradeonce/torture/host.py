@@ -2,7 +2,7 @@
 
 It is started by the judge in a session of its own, so that a Ctrl-C at the terminal reaches only the judge, and it
 reads its orders from its standard input. When that input ends, whoever started it is gone, however that happened: then
-it kills every process, stopped ones too, removes the scratch folder, and ends. Nothing is left behind.
+it kills every process, stopped ones too, removes whatever the torture made, and ends. Nothing is left behind.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Host:
                 workers=self._orders.workers,
                 kinds=self._orders.faults,
                 lease_seconds=self._orders.lease_seconds,
+                steps=place_of(self._orders).steps,
             )
         )
         while (elapsed := time.monotonic() - self._orders.began_at) < self._orders.seconds:
@@ -318,14 +319,13 @@ def _live(job: Callable[[], None], last_words: Path) -> None:
 
 def main() -> int:
     """Run one torture by the orders on standard input."""
-    import duckdb  # noqa: F401 (imported before the forks: every worker then starts in a moment)
-
     first = b""
     while not first.endswith(b"\n"):
         first += os.read(sys.stdin.fileno(), 1) or b"\n"
     if not first.strip():
         return 1
     orders = Orders.from_json(first.decode())
+    place_of(orders).warm_up()
     host = Host(orders)
     finished = False
     try:

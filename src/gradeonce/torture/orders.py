@@ -66,6 +66,8 @@ class Orders:
 
     Attributes:
         folder: Scratch folder: the book, the control file, the history and what crashed processes said.
+        name: Letters, digits and underscores that no other torture has: what it makes on a server is called so.
+        server: URL of the database that holds the book; empty for a book in the scratch folder.
         seconds, seed, workers, algorithm, faults: See TortureOptions.
         readers: Processes that look.
         lease_seconds: Length of a lease.
@@ -78,6 +80,8 @@ class Orders:
     """
 
     folder: str
+    name: str
+    server: str
     seconds: float
     seed: int
     workers: int

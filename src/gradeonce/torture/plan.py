@@ -6,28 +6,29 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-PER_SECOND = {"kill": 1.0, "pause": 1.3, "cut": 0.3, "flush": 0.4, "skew": 0.5}
-"""How often each kind strikes, on average, with eight workers: about two hundred faults a minute."""
+PER_SECOND = {"kill": 1.3, "pause": 1.3, "cut": 0.3, "flush": 0.5, "skew": 0.6}
+"""How often each kind strikes, on average, with eight workers: about two hundred and forty faults a minute."""
 
 WORKERS_THE_RATES_ARE_FOR = 8
 
 QUIET_SECONDS = 0.5
 """Nothing strikes before the workers have had time to start."""
 
-_STEPS = {
-    # Before the look at the lease that precedes the commit.
-    "publish.based": 1,
-    "publish.staged": 2,
-    "publish.compared": 1,
-    # Between that look and the commit: a pause here is what only a fence can catch.
-    "seal.written": 3,
-    "seal.torture_rows": 7,
-    # Within the commit, where everybody else waits; and after it, before anybody was told.
-    "commit.begun": 1,
-    "commit.pointed": 1,
-    "commit.ledgered": 1,
-    "commit.done": 3,
-}
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a publish at which a worker can be struck.
+
+    Attributes:
+        name: As it is reported to `on_step`.
+        weight: How often it is chosen, among all steps.
+        brief: Whether a pause here is as short as one past a lease can be: inside a commit everybody else waits, and
+            after it nothing is at stake. Any other pause gives a successor the time to take over and to publish.
+    """
+
+    name: str
+    weight: int
+    brief: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Fault:
 
 
 def make_plan(
-    seed: int, *, seconds: float, workers: int, kinds: Sequence[str], lease_seconds: float
+    seed: int, *, seconds: float, workers: int, kinds: Sequence[str], lease_seconds: float, steps: Sequence[Step]
 ) -> tuple[Fault, ...]:
     """Return the faults of one torture, in order of time.
 
@@ -66,6 +67,7 @@ def make_plan(
         workers: How many there are to strike; with fewer of them kills and pauses come less often.
         kinds: Which kinds may strike.
         lease_seconds: Length of a lease: pauses last longer than it.
+        steps: Where kills and pauses strike; they differ between warehouses, and so do the plans.
     """
     drafts = []
     for kind in sorted(kinds):
@@ -74,20 +76,21 @@ def make_plan(
         crowd = min(1.0, workers / WORKERS_THE_RATES_ARE_FOR) if kind in ("kill", "pause") else 1.0
         at = QUIET_SECONDS
         while (at := at + chance.uniform(0.4, 1.6) / (PER_SECOND[kind] * crowd)) < seconds:
-            drafts.append(_draft(kind, at, chance, workers, lease_seconds))
+            drafts.append(_draft(kind, at, chance, workers, lease_seconds, steps))
     drafts.sort(key=lambda fault: (fault.at_seconds, fault.kind))
     return tuple(replace(fault, number=number) for number, fault in enumerate(drafts, start=1))
 
 
-def _draft(kind: str, at: float, chance: random.Random, workers: int, lease_seconds: float) -> Fault:
+def _draft(
+    kind: str, at: float, chance: random.Random, workers: int, lease_seconds: float, steps: Sequence[Step]
+) -> Fault:
     slot = chance.randrange(workers)
     if kind in ("kill", "pause"):
-        step = "" if chance.random() < 0.3 else chance.choices(list(_STEPS), list(_STEPS.values()))[0]
-        # A pause inside the commit stops everybody: long enough to lose the lease, and no longer. Any other gives a
-        # successor the time to take the lease over and to publish.
-        pause = chance.uniform(1.2, 1.4) if step.startswith("commit.") else chance.uniform(1.5, 4.0)
+        anywhere = chance.random() < 0.3
+        step = None if anywhere else chance.choices(steps, [step.weight for step in steps])[0]
+        pause = chance.uniform(1.2, 1.4) if step is not None and step.brief else chance.uniform(1.5, 4.0)
         pause *= lease_seconds
-        return Fault(0, at, kind, slot, step, seconds=pause if kind == "pause" else 0.0)
+        return Fault(0, at, kind, slot, step.name if step else "", seconds=pause if kind == "pause" else 0.0)
     if kind == "cut":
         everybody = chance.random() < 0.5
         return Fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,8 +64,8 @@ class Progress:
 def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnProgress | None = None) -> list[Event]:
     """Torture the configured warehouse and lock store. Return the recorded history.
 
-    Everything happens in a scratch folder beside the configured book, which is removed at the end, whatever happens;
-    so are all processes, even when this one is killed.
+    Everything happens in a scratch book, beside the configured one if that is a folder, in a schema of its own if it
+    is in PostgreSQL. It is removed at the end, whatever happens; so are all processes, even when this one is killed.
 
     Args:
         settings: The user's settings; the book they name is not touched and need not exist.
@@ -89,7 +90,8 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
                 command=options.command,
                 lease_seconds=orders.lease_seconds,
                 readers=orders.readers,
-                store=mask_secrets(orders.store),
+                warehouse=place.name,
+                store="the book" if orders.store == "sqlite" else mask_secrets(orders.store),
                 on_unavailable=orders.on_unavailable,
             )
             _torture(orders, folder, on_progress)
@@ -101,7 +103,9 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
 
 
 def _scratch_folder(settings: Settings) -> Path:
-    """Make a folder beside the book, on the same disk."""
+    """Make a folder beside the book, on the same disk; anywhere, if the book is on a server."""
+    if settings.book_is_url:
+        return Path(tempfile.mkdtemp(prefix="gradeonce.torture-"))
     book = settings.book_path
     try:
         return Path(tempfile.mkdtemp(prefix=f"{book.name}.torture-", dir=book.parent))
@@ -116,6 +120,8 @@ def _scratch_folder(settings: Settings) -> Path:
 def _orders(settings: Settings, options: TortureOptions, folder: Path) -> Orders:
     return Orders(
         folder=str(folder),
+        name=f"gradeonce_torture_{re.sub('[^a-z0-9]+', '_', folder.name.rpartition('-')[2])}",
+        server=settings.book if settings.book_is_url else "",
         seconds=options.seconds,
         seed=options.seed,
         workers=options.workers,

@@ -33,7 +33,7 @@ class LockFaults(Protocol):
         ...
 
 
-class InTheBook:
+class InTheCatalog:
     """SQLite, in the catalog of the scratch book. Its clock is the machine's, so a skewed worker misjudges leases."""
 
     def __init__(self, catalog: Path) -> None:
@@ -115,8 +115,10 @@ class InRedis:
 class InPostgres:
     """A table of its own in PostgreSQL."""
 
-    def __init__(self, url: str, name: str) -> None:
-        self._url, self._table = url, name
+    def __init__(self, url: str, table: str) -> None:
+        """Remember where; `table` may be schema.table."""
+        self._url, self._table = url, table
+        self._quoted = ".".join(quote_identifier(part) for part in table.split("."))
 
     def open(self, clock: Clock) -> LeaseStore | None:
         """See `LockFaults.open`."""
@@ -126,11 +128,11 @@ class InPostgres:
 
     def flush(self) -> int:
         """See `LockFaults.flush`."""
-        return self._run(f"DELETE FROM {quote_identifier(self._table)}")
+        return self._run(f"DELETE FROM {self._quoted}")
 
     def remove(self) -> None:
         """See `LockFaults.remove`."""
-        self._run(f"DROP TABLE IF EXISTS {quote_identifier(self._table)}")
+        self._run(f"DROP TABLE IF EXISTS {self._quoted}")
 
     def _run(self, sql: str) -> int:
         import psycopg
@@ -144,12 +146,12 @@ class InPostgres:
             raise TransientWarehouseError(f"The lock store could not be flushed: {type(error).__name__}.") from error
 
 
-def lock_faults(store: str, *, catalog: Path, name: str) -> LockFaults:
+def lock_faults(store: str, *, in_the_book: LockFaults, name: str) -> LockFaults:
     """Return the lock store that a setting names, with records of this torture only.
 
     Args:
         store: As in [lock] store.
-        catalog: The SQLite file of `sqlite`.
+        in_the_book: What `sqlite` means for this book.
         name: Letters, digits and underscores that no other torture has.
     """
     if store == "off":
@@ -160,4 +162,4 @@ def lock_faults(store: str, *, catalog: Path, name: str) -> LockFaults:
         return InPostgres(store, name)
     if "://" in store:
         return InRedis(store, name)
-    return InTheBook(catalog)
+    return in_the_book

@@ -1,16 +1,18 @@
 -- name: version
 -- One version of some shelves: every row carries the version, so that a mixture shows; one key has a null part.
-SELECT shelf, CASE WHEN place > 0 THEN CAST(place AS INTEGER) END AS item, $version AS version,
-    CAST($number + place AS INTEGER) AS amount, $run_id AS written_by
-FROM unnest($shelves) AS s (shelf), range($rows) AS r (place)
+SELECT shelf, CASE WHEN place > 0 THEN CAST(place AS INTEGER) END AS item, CAST($version AS VARCHAR) AS version,
+    CAST($number + place AS INTEGER) AS amount, CAST($run_id AS VARCHAR) AS written_by
+FROM unnest(CAST($shelves AS VARCHAR[])) AS s (shelf), generate_series(0, $rows - 1) AS r (place)
 
 -- name: look
 -- What stands on each shelf, in one row: enough to tell a whole version from anything else.
 SELECT shelf, count(*) AS rows, count(DISTINCT coalesce(item, -1)) AS keys, CAST(sum(amount) AS BIGINT) AS checksum,
-    list_sort(list(DISTINCT version)) AS versions, list_sort(list(DISTINCT written_by)) AS runs
-FROM torture_rows WHERE shelf IN (SELECT unnest($shelves)) GROUP BY shelf ORDER BY shelf
+    array_agg(DISTINCT version ORDER BY version) AS versions,
+    array_agg(DISTINCT written_by ORDER BY written_by) AS runs
+FROM torture_rows WHERE shelf IN (SELECT unnest(CAST($shelves AS VARCHAR[]))) GROUP BY shelf ORDER BY shelf
 
 -- name: revisions
 -- Every revision, summed up per run: which version it says stood before, which after, and on how many rows.
-SELECT partition, run_id, change, old_json ->> '$.version' AS old, new_json ->> '$.version' AS new, count(*) AS rows
-FROM grade_revisions WHERE table_name = 'torture_rows' GROUP BY ALL ORDER BY ALL
+SELECT partition, run_id, change, CAST(old_json AS JSON) ->> 'version' AS old,
+    CAST(new_json AS JSON) ->> 'version' AS new, count(*) AS rows
+FROM grade_revisions WHERE table_name = 'torture_rows' GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5

@@ -1,11 +1,11 @@
 -- name: overwrite_fence
 -- What the fence says after a commit that asks nothing: the last writer's word.
 UPDATE publish_fences
-SET token = coalesce(:token, token), seq = :seq, rows = :rows, content_hash = :content_hash, version = :version,
-    published_at = :at
-WHERE table_name = :table AND partition = :partition;
+SET token = coalesce($token, token), seq = $seq, rows = $rows, content_hash = $content_hash, version = $version,
+    published_at = $at
+WHERE table_name = $table AND partition = $partition;
 
 -- name: retire_what_was_seen
 -- Remove the version this writer saw when it began; one that came in since stays, and stands twice from now on.
-UPDATE segments SET removed_seq = :seq
-WHERE table_name = :table AND partition = :partition AND removed_seq IS NULL AND added_seq <= :base_seq;
+UPDATE segments SET removed_seq = $seq
+WHERE table_name = $table AND partition = $partition AND removed_seq IS NULL AND added_seq <= $base_seq;

@@ -18,6 +18,9 @@ GUARANTEES = {
     "G5": "idempotent",
 }
 
+HOLDING_STEPS = ("commit.fenced", "commit.removed", "commit.pointed", "commit.ledgered")
+"""The steps of a commit at which it holds the fence."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -25,6 +28,7 @@ class Verdict:
 
     Attributes:
         command: The command that runs the same plan again.
+        place: Warehouse and lock store, without passwords; empty when the history does not tell.
         seconds: From the first worker's start to the last one's end.
         attempts: Publishes begun.
         published: Publishes acknowledged that moved a partition to another version.
@@ -33,6 +37,9 @@ class Verdict:
             saw in time that its lease was lost), outrun (it had no lease, and a holder of one came in between),
             conflict (others committed first, every time).
         failed: Publishes that ended in another error that may be retried.
+        started_again: Times a publish started again from base, because others had committed first.
+        taken_back: Times it did because the warehouse had taken back a commit that held the fence: it stood still for
+            too long.
         unlocked: Publishes under the fence alone, because the lock store was out of reach.
         turned_away: Turns without a lease: somebody else had it, or the store was out of reach.
         acquired: Leases taken.
@@ -46,12 +53,15 @@ class Verdict:
     """
 
     command: str
+    place: str
     seconds: float
     attempts: int
     published: int
     unchanged: int
     refused: Mapping[str, int]
     failed: int
+    started_again: int
+    taken_back: int
     unlocked: int
     turned_away: int
     acquired: int
@@ -93,6 +103,7 @@ class Verdict:
         return {
             "holds": self.holds,
             "command": self.command,
+            "place": self.place,
             "seconds": round(self.seconds, 3),
             "attempts": self.attempts,
             "published": self.published,
@@ -100,6 +111,8 @@ class Verdict:
             "refused": dict(self.refused),
             "stale_refused": self.stale_refused,
             "failed": self.failed,
+            "started_again": self.started_again,
+            "taken_back": self.taken_back,
             "unlocked": self.unlocked,
             "turned_away": self.turned_away,
             "acquired": self.acquired,
@@ -142,16 +155,20 @@ def judge(events: Sequence[Event]) -> Verdict:
             parts = event.data["shelves"]
             partitions.update(parts)
             statuses["published" if any(p["status"] == "published" for p in parts.values()) else "unchanged"] += 1
+    again = Counter(event.data["after"] in HOLDING_STEPS for event in events if event.kind == "again")
     ends = [event.at for event in events if event.kind == "ended"] or [event.at for event in events[-1:]]
     began = began_at(events)
     return Verdict(
         command=str(header.get("command", "")),
+        place=_place(header),
         seconds=max(0.0, ends[-1] - began) if ends else 0.0,
         attempts=kinds["attempt"],
         published=statuses["published"],
         unchanged=statuses["unchanged"],
         refused=Counter(event.data["reason"] for event in events if event.kind == "refused"),
         failed=sum(event.kind == "failed" and bool(event.data["expected"]) for event in events),
+        started_again=again[False],
+        taken_back=again[True],
         unlocked=kinds["unlocked"],
         turned_away=kinds["held"] + kinds["unreachable"],
         acquired=kinds["acquired"],
@@ -164,6 +181,13 @@ def judge(events: Sequence[Event]) -> Verdict:
         crashes=tuple(_crashes(events)),
         events=tuple(events),
     )
+
+
+def _place(header: Mapping[str, Any]) -> str:
+    # Any: plain JSON values.
+    if "warehouse" not in header:
+        return ""
+    return f"{header['warehouse']}, leases in {header['store']}"
 
 
 def _crashes(events: Sequence[Event]) -> list[str]:

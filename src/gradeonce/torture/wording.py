@@ -27,10 +27,13 @@ def verdict_text(verdict: Verdict) -> str:
     faults = ", ".join(f"{count} {kind}" for kind, count in sorted(verdict.faults.items()))
     lines = [
         f"tortured for {verdict.seconds:.1f} s: {verdict.command}",
+        *([f"               {verdict.place}"] if verdict.place else []),
         "",
         f"publishes      {verdict.attempts} begun: {verdict.published} published, {verdict.unchanged} unchanged, "
         f"{sum(verdict.refused.values())} refused{f' ({refused})' if refused else ''}, {verdict.failed} failed; "
         f"{verdict.partitions} partitions",
+        f"               {verdict.started_again} times started again after others had committed first, "
+        f"{verdict.taken_back} times after the warehouse had taken a commit back",
         f"stale writers  {verdict.stale_refused} refused by the fence",
         f"leases         {verdict.acquired} acquired, {verdict.takeovers} taken over, {verdict.lost} lost; "
         f"{verdict.turned_away} turns without, {verdict.unlocked} publishes under the fence alone",
@@ -99,6 +102,8 @@ def _concerns(event: Event, shelf: str, slots: set[int]) -> bool:
         return data["fault"] == "flush" or bool(slots & set(data["workers"]))
     if event.kind == "woke":
         return data["worker"] in slots
+    if event.kind == "again":
+        return event.slot in slots
     if event.kind not in _ON_SHELF or shelf not in (data.get("shelf"), *data.get("shelves", ())):
         return False
     return event.slot in slots or event.kind in ("acquired", "acknowledged", "refused")
@@ -152,6 +157,7 @@ _WORDS = {
     "attempt": lambda d: f"run {d['run']} begins on {', '.join(d['shelves'])}, {_tokens(d)}, content {d['version']}",
     "acknowledged": _acknowledged,
     "refused": lambda d: f"run {d['run']} refused ({d['reason']}), {_tokens(d)}",
+    "again": lambda d: f"run {d['run']} starts again from base, after {d['after']}",
     "failed": lambda d: f"run {d['run']} failed: {d['error']}",
     "woke": lambda d: f"SIGCONT to w{d['worker']}",
     "fault": _fault,

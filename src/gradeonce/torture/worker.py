@@ -51,6 +51,7 @@ class Worker:
         store = None if orders.algorithm == "naive" else self._place.leases(self._clock)
         self._leases = None if store is None else CutLeases(store, self._controls, slot)
         self._struck = 0
+        self._run, self._reached = "", ""
         self._parent = os.getppid()
 
     def run(self) -> None:
@@ -115,6 +116,7 @@ class Worker:
         tokens = {lease.key: lease.token for lease in leases}
         # A run's files and revisions carry its name; a retry adds "-2" to it, which the judge takes off again.
         run_id = name.replace("-", "_")
+        self._run, self._reached = run_id, ""
         self._history.record(
             "attempt",
             run=run_id,
@@ -165,7 +167,10 @@ class Worker:
         return True
 
     def _on_step(self, name: str) -> None:
-        """Die or stop here, if the nemesis wants that."""
+        """Take note of a publish that starts again; die or stop here, if the nemesis wants that."""
+        if name == "publish.based" and self._reached:
+            self._history.record("again", run=self._run, after=self._reached)
+        self._reached = name
         blow = self._controls.read().blows.get(self._slot)
         if blow is None or blow.step != name or blow.number == self._struck:
             return

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from gradeonce.chain import Entry
 from gradeonce.errors import UsageError
@@ -39,6 +39,7 @@ class PostgresWarehouse:
     """
 
     capabilities = CAPABILITIES
+    stage_type: ClassVar[type[PostgresStage]] = PostgresStage
 
     def __init__(self, url: str, *, schema: str = "gradeonce", threads: int = 0) -> None:
         """Remember where the book is; the server is asked by the first call.
@@ -120,7 +121,7 @@ class PostgresWarehouse:
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[PostgresStage]:
         """See `Warehouse.stage`."""
         with self._connections.transaction() as session:
-            stage = PostgresStage(session, table, run_id, self._tables(session))
+            stage = self.stage_type(session, table, run_id, self._tables(session))
             stage.fill(query, self._connections.schema)
             yield stage
 

@@ -1,0 +1,99 @@
+"""A torture of the embedded warehouse: a book of its own, beside the user's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradeonce.clock import Clock, SystemClock
+from gradeonce.leases import LeaseStore
+from gradeonce.torture.orders import Orders
+from gradeonce.torture.plan import Step
+from gradeonce.torture.shelves import TABLE, shelf
+from gradeonce.torture.stores import InTheCatalog, lock_faults
+from gradeonce.torture.unfenced_embedded import UnfencedWarehouse
+from gradeonce.warehouses.base import Warehouse
+from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
+from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
+
+
+class EmbeddedPlace:
+    """A book of its own, beside the user's: on the same disk, with the same settings."""
+
+    name = "a book in a folder"
+    steps: Sequence[Step] = (
+        # Before the look at the lease that precedes the commit.
+        Step("publish.based", 1),
+        Step("publish.staged", 2),
+        Step("publish.compared", 1),
+        # Between that look and the commit: a pause here is what only a fence can catch.
+        Step("seal.written", 3),
+        Step("seal.torture_rows", 7),
+        # Within the commit, where everybody else waits; and after it, before anybody was told.
+        Step("commit.begun", 1, brief=True),
+        Step("commit.pointed", 1, brief=True),
+        Step("commit.ledgered", 1, brief=True),
+        Step("commit.done", 3, brief=True),
+    )
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._folder = Path(orders.folder) / "book"
+        catalog = InTheCatalog(self._folder / CATALOG_FILE)
+        self._locks = lock_faults(orders.store, in_the_book=catalog, name=orders.name)
+        self._fences: EmbeddedWarehouse | None = None
+
+    def create(self) -> None:
+        """See `Place.create`."""
+        EmbeddedWarehouse.create(self._folder, allow_network_filesystem=self._orders.allow_network_filesystem)
+        self.floors([shelf(0)])
+        store = self.leases(SystemClock())
+        if store is not None:
+            # A store that is out of reach before anything was broken is the user's to mend.
+            store.records()
+            store.close()
+
+    def warm_up(self) -> None:
+        """See `Place.warm_up`."""
+        import duckdb  # noqa: F401 (imported for those who are forked)
+
+    def warehouse(self, clock: Clock, *, fenced: bool) -> Warehouse:
+        """See `Place.warehouse`."""
+        build = EmbeddedWarehouse if fenced else UnfencedWarehouse
+        return build(
+            self._folder,
+            clock=clock,
+            threads=self._orders.threads,
+            minimum_free_megabytes=self._orders.minimum_free_megabytes,
+            allow_network_filesystem=self._orders.allow_network_filesystem,
+        )
+
+    def leases(self, clock: Clock) -> LeaseStore | None:
+        """See `Place.leases`."""
+        return self._locks.open(clock)
+
+    def floors(self, shelves: Sequence[str]) -> dict[str, int]:
+        """See `Place.floors`."""
+        if self._fences is None:
+            self._fences = EmbeddedWarehouse(
+                self._folder, allow_network_filesystem=self._orders.allow_network_filesystem
+            )
+        return {name: fence.token for name, fence in self._fences.fences(TABLE, shelves).items()}
+
+    def flush_leases(self) -> int:
+        """See `Place.flush_leases`."""
+        return self._locks.flush()
+
+    def remove(self) -> None:
+        """See `Place.remove`."""
+        try:
+            self._locks.remove()
+        finally:
+            shutil.rmtree(self._orders.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """See `Place.close`."""
+        if self._fences is not None:
+            self._fences.close()
+            self._fences = None
