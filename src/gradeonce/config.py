@@ -27,11 +27,13 @@ def _setting(
     choices: tuple[str, ...] = (),
     schemes: tuple[str, ...] = (),
     above: float = 0,
+    is_secret: bool = False,
 ) -> Any:
     # Any: dataclasses.field() is typed as the type of the field it stands for.
     metadata = {"section": section, "help": help_text, "choices": choices, "schemes": schemes, "above": above}
+    metadata["is_secret"] = is_secret
     if isinstance(default, tuple):
-        return field(default_factory=lambda: default, metadata=metadata)
+        return field(default_factory=lambda: default, metadata=metadata, repr=not is_secret)
     return field(default=default, metadata=metadata)
 
 
@@ -84,9 +86,43 @@ class Settings:
     )
     chunk_rows: int = _setting("grading", 500_000, "A backfill commits dates in chunks of about this many predictions.")
     player_aliases: str = _setting("players", "", "CSV of further spellings (columns: alias, player).")
+    slack: tuple[str, ...] = _setting(
+        "alerts",
+        (),
+        "Slack incoming webhooks, each as where its URL is: env:NAME, file:PATH, or secret://... of a resolver.",
+        is_secret=True,
+    )
+    webhook: tuple[str, ...] = _setting(
+        "alerts", (), "URLs that take a POST of JSON, each as where it is: env:NAME, file:PATH, ...", is_secret=True
+    )
+    apprise: tuple[str, ...] = _setting(
+        "alerts",
+        (),
+        "Addresses of the apprise library (mail, Teams, Discord, ...), each as where it is: env:NAME, file:PATH, ...",
+        is_secret=True,
+    )
+    on_grade: bool = _setting("alerts", False, "Whether every `grade` alerts, without --alert.")
+    coverage_warn: float = _setting(
+        "alerts",
+        0.8,
+        "Alert (warn) when less than this share of a date's bets came out as win, loss or push.",
+        above=-1,
+    )
+    coverage_fail: float = _setting("alerts", 0.5, "Alert (fail) when less than this share did.", above=-1)
+    remind_hours: float = _setting("alerts", 20.0, "Tell again of a problem that stands, after this many hours.")
+    send_seconds: float = _setting(
+        "alerts", 10.0, "How long one message to one channel may take, with its retries and their waits."
+    )
     tables: Mapping[str, str] = field(
         default_factory=dict,
-        metadata={"section": "tables", "help": "Physical table names.", "choices": (), "schemes": (), "above": 0},
+        metadata={
+            "section": "tables",
+            "help": "Physical table names.",
+            "choices": (),
+            "schemes": (),
+            "above": 0,
+            "is_secret": False,
+        },
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     base_folder: Path = field(default_factory=Path.cwd, repr=False, compare=False)
@@ -184,7 +220,22 @@ def _from_file(path: Path) -> dict[str, Any]:
                     f"expected one of {', '.join(_BY_SECTION[section])}.{_meant(key)}"
                 )
             values[name] = _checked(name, value, f"{path}: [{section}] {key}")
+            _refuse_written_secrets(name, values[name], f"{path}: [{section}] {key}")
     return values
+
+
+def _refuse_written_secrets(name: str, value: Any, where: str) -> None:
+    # Any: the value of any setting. A settings file is copied, mailed and committed; an address in it is given away.
+    if _FIELDS[name].metadata["is_secret"] and not all(is_reference(item) for item in value):
+        raise ConfigError(
+            f"{where} holds an address, which is a secret; expected where it is: env:NAME, file:PATH or secret://...",
+            hint=f"Put it into the environment variable {ENVIRONMENT_PREFIX}ALERTS_{name.upper()}, or into a file.",
+        )
+
+
+def is_reference(text: str) -> bool:
+    """Say whether a text names where a secret is, and is none itself."""
+    return text.startswith(("env:", "file:")) or re.match(r"secret(\+\w+)?://", text) is not None
 
 
 def _meant(word: str) -> str:
@@ -218,6 +269,9 @@ def _parse(name: str, text: str, where: str) -> Any:
             return [float(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise ConfigError(f"{where} is {text!r}; expected {_expected(name)}.") from error
+    if kind == "tuple[str, ...]" and _FIELDS[name].metadata["is_secret"]:
+        # An address may hold a comma, but never a space.
+        return text.split()
     if kind == "tuple[str, ...]":
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
@@ -242,7 +296,10 @@ def _expected(name: str) -> str:
 def _checked(name: str, value: Any, where: str) -> Any:
     setting = _FIELDS[name]
     kind = str(setting.type)
-    wrong = ConfigError(f"{where} is {mask_secrets(repr(value))}; expected {_expected(name)}.")
+    if setting.metadata["is_secret"] and isinstance(value, str):
+        value = [value]
+    shown = "not that" if setting.metadata["is_secret"] else mask_secrets(repr(value))
+    wrong = ConfigError(f"{where} is {shown}; expected {_expected(name)}.")
     is_url = isinstance(value, str) and value.partition("://")[0] in setting.metadata["schemes"] and "://" in value
     if setting.metadata["choices"] and value not in setting.metadata["choices"] and not is_url:
         raise wrong
@@ -310,12 +367,19 @@ def shown_settings(settings: Settings) -> list[ShownSetting]:
         ShownSetting(
             section=setting.metadata["section"],
             key=name,
-            value=mask_secrets(_toml(getattr(settings, name))),
+            value=mask_secrets(_toml(_shown(setting, getattr(settings, name)))),
             origin=settings.origins.get(name, "default"),
             help=setting.metadata["help"],
         )
         for name, setting in _FIELDS.items()
     ]
+
+
+def _shown(setting: Any, value: Any) -> Any:
+    # Any: a field of a dataclass, and the value of any setting. Where a secret is may be shown; the secret may not.
+    if not setting.metadata["is_secret"]:
+        return value
+    return tuple(item if is_reference(item) else "***" for item in value)
 
 
 def is_url(book: str) -> bool:

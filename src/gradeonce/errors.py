@@ -10,6 +10,8 @@
     │   └── LeaseSettingsMismatch     two holders disagree on the lease's length                       exit 78
     ├── ValidationFailed              staged rows broke a rule; nothing was published                  exit 1
     ├── LedgerBroken                  the hash chain, or the data under it, was changed afterwards     exit 1
+    ├── AlertError                    a channel did not take a message; never fails the run             exit 1
+    │   └── TransientAlertError       it may take it later                             transient
     ├── RefusedForSafety              going on could lose or double data                               exit 6
     └── WarehouseError                the driver's own error is in __cause__                           exit 5
         ├── TransientWarehouseError   busy, unreachable: safe to run again             transient
@@ -200,6 +202,29 @@ class RefusedForSafety(GradeonceError):
     """Going on could lose or double data, so we did not."""
 
     exit_code = 6
+
+
+class AlertError(GradeonceError):
+    """A channel did not take a message. It is recorded and sent again later; it never fails a run."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, state="The alert is kept and sent again with the next one.", hint=hint)
+
+
+class TransientAlertError(AlertError):
+    """The channel was out of reach, too slow or too busy; the same message may be taken later.
+
+    Attributes:
+        retry_after_seconds: How long the channel asks us to wait; None when it does not say.
+    """
+
+    is_transient = True
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class WarehouseError(GradeonceError):

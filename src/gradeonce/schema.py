@@ -66,7 +66,49 @@ class SmallTable:
         return tuple(column.name for column in self.columns)
 
 
-SMALL_TABLES: tuple[SmallTable, ...] = ()
+ALERTS = SmallTable(
+    name="alerts",
+    key=("alert_id",),
+    columns=_columns("""
+        alert_id      text     required
+        identity      text     required
+        episode       integer  required
+        kind          text     required
+        severity      text     required
+        title         text     required
+        what          text     required
+        place         text     required
+        command       text     required
+        since_at      instant
+        how_many      integer
+        sample_keys   text     required
+        opened_at     instant  required
+        last_seen_at  instant  required
+        seen          integer  required
+        recovered_at  instant
+    """),
+)
+
+ALERTS_SENT = SmallTable(
+    name="alerts_sent",
+    key=("alert_id", "event", "channel", "attempt"),
+    columns=_columns("""
+        alert_id       text     required
+        event          text     required
+        channel        text     required
+        attempt        integer  required
+        status         text     required
+        severity       text     required
+        written_at     instant  required
+        claimed_until  instant
+        sent_at        instant
+        next_try_at    instant
+        tries          integer  required
+        error          text
+    """),
+)
+
+SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS, ALERTS_SENT)
 """Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
 
 

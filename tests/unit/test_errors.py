@@ -26,9 +26,10 @@ def test_every_error_has_an_exit_code_with_a_meaning(kind: type[GradeonceError])
 
 
 def test_only_what_may_succeed_later_is_transient() -> None:
-    """A held lease, a busy warehouse, a conflict: and nothing that was lost or is wrong."""
+    """A held lease, a busy warehouse, a conflict, a channel out of reach: and nothing that was lost or is wrong."""
     assert {kind.__name__ for kind in ALL if kind.is_transient} == {
         "LeaseHeld",
+        "TransientAlertError",
         "TransientWarehouseError",
         "PublishConflict",
     }
