@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
-from gradeonce.errors import GradeonceError, LeaseLost, PublishConflict, UsageError, ValidationFailed
+from gradeonce.errors import GradeonceError, LeaseLost, PublishConflict, UsageError, ValidationFailed, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move, PartitionFacts, Query
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier
@@ -170,11 +171,23 @@ def publish(
         ValidationFailed: If staged rows break a rule. Nothing was published.
         LeaseLost: If a fence has accepted a higher token. Nothing was published.
         PublishConflict: If others committed first every time. Nothing of this run was published.
+        TransientWarehouseError: If the warehouse is out of reach. The error's state says whether that is known to have
+            been before anything was published.
     """
     clock = clock or SystemClock()
     jitter = random.Random(seed)
+    lost: _AnswerLost | None = None
     for attempt in range(1, ATTEMPTS + 1):
-        fences = warehouse.fences(table, [*partitions, *watched])
+        try:
+            fences = warehouse.fences(table, [*partitions, *watched])
+            # After the fences were read: whoever is seen to have moved them since has let our commit finish first.
+            landed = lost.landed(warehouse) if lost else None
+        except GradeonceError as error:
+            if lost is not None:
+                lost.doubt(error)
+            raise
+        if landed is not None:
+            return landed
         bases = {partition: fences[partition] for partition in partitions}
         on_step("publish.based")
         used = {partition: fence.token for partition, fence in bases.items()} if tokens is None else tokens
@@ -187,12 +200,17 @@ def publish(
                 on_step("publish.staged")
                 work = _Work(table, bases, used, tokens is not None, watches, run_id, holder, kind, followers, dry_run)
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)
+        except _AnswerLost as lost_now:
+            lost = lost_now
+            _log.warning("publish_unanswered run_id=%s attempt=%d error=%s", run_id, attempt, lost.error.message)
+            if attempt == ATTEMPTS or watched:
+                return lost.settled(warehouse)
         except GradeonceError as error:
             # A watched partition that moved asks for another choice of partitions, which is the caller's.
             if not error.is_transient or attempt == ATTEMPTS or watched:
                 raise
             _log.info("publish_again run_id=%s attempt=%d error=%s", run_id, attempt, error.message)
-            clock.sleep(jitter.uniform(0, min(1.0, 0.01 * 2**attempt)))
+        clock.sleep(jitter.uniform(0, min(1.0, 0.01 * 2**attempt)))
     raise AssertionError("unreachable")
 
 
@@ -214,6 +232,50 @@ def _refuse_stale(table: Table, bases: Mapping[str, Fence], tokens: Mapping[str,
                 reason="superseded",
                 detail=f"The fence has accepted token {fence.token} since.",
             )
+
+
+class _AnswerLost(Exception):
+    """A commit that ended in silence: it may have landed or not, and only the ledger can tell.
+
+    To try again blindly would do no harm to the rows, but the caller could be told that it was refused, or that it
+    changed nothing, after its rows had stood.
+    """
+
+    def __init__(
+        self,
+        error: WarehouseError,
+        drafts: Sequence[EntryDraft],
+        told: Callable[[Iterable[Entry]], dict[str, Published]],
+    ) -> None:
+        super().__init__(error.message)
+        self.error, self._drafts, self._told = error, drafts, told
+
+    def landed(self, warehouse: Warehouse) -> dict[str, Published] | None:
+        """Return what the commit did, if the ledger has its entries; None if it does not."""
+        wanted = {_identity(draft) for draft in self._drafts}
+        found = [entry for entry in warehouse.entries() if _identity(entry.draft) in wanted]
+        return self._told(found) if found else None
+
+    def settled(self, warehouse: Warehouse) -> dict[str, Published]:
+        """Return what the commit did, or raise its error, when there is no further attempt."""
+        try:
+            landed = self.landed(warehouse)
+        except GradeonceError as error:
+            self.doubt(error)
+            raise
+        if landed is None:
+            raise self.error
+        return landed
+
+    def doubt(self, error: GradeonceError) -> None:
+        """Let an error that came over our asking say what is known of the data by now."""
+        error.state = "It is not known whether this run was published."
+        error.hint = "Run the same again: what was published is left as it is."
+
+
+def _identity(draft: EntryDraft) -> tuple[str | int, ...]:
+    # All but the details, to which a warehouse may add its own. A seq is taken only once.
+    return (draft.kind, draft.run_id, draft.table, draft.partition, draft.token, draft.seq, draft.content_hash)
 
 
 @dataclass(frozen=True)
@@ -270,14 +332,21 @@ class _Work:
         drafts += [self._derived_draft(move) for move in following if move.change is Change.REPLACE]
         if guard is not None:
             guard()
-        entries = stage.commit([*moves.values(), *following, *self.watches], drafts, on_step=on_step) if moves else []
-        hashes = {entry.draft.partition: entry.entry_hash for entry in entries if entry.draft.table == self.table.name}
-        return {
-            partition: self._published(
-                partition, moves.get(partition), judgements[partition], revised.get(partition), hashes
-            )
-            for partition in self.bases
-        }
+
+        def told(entries: Iterable[Entry]) -> dict[str, Published]:
+            hashes = {e.draft.partition: e.entry_hash for e in entries if e.draft.table == self.table.name}
+            return {p: self._published(p, moves.get(p), judgements[p], revised.get(p), hashes) for p in self.bases}
+
+        if not moves:
+            return told([])
+        try:
+            return told(stage.commit([*moves.values(), *following, *self.watches], drafts, on_step=on_step))
+        except PublishConflict:
+            raise
+        except WarehouseError as error:
+            if not error.is_transient:
+                raise
+            raise _AnswerLost(error, drafts, told) from error
 
     def _move(self, base: Fence, fact: PartitionFacts | None) -> Move:
         rows, content = (fact.rows, fact.content_hash) if fact else (0, "")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from builders import ITEMS, SHELVES, FakeClock, ledger_findings, shelf_query
-from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, UsageError, ValidationFailed, WarehouseError
+from gradeonce.errors import (
+    LeaseLost,
+    PublishConflict,
+    RefusedForSafety,
+    TransientWarehouseError,
+    UsageError,
+    ValidationFailed,
+    WarehouseError,
+)
 from gradeonce.model import Query
 from gradeonce.publish import Judgement, Published, PublishStatus, Validation, publish
 from gradeonce.schema import ACCURACY, Column, ColumnType, Table
@@ -28,6 +36,19 @@ def counts(*rows: tuple[str | None, str | None, int], day: str = DAY, by: str = 
     if not rows:
         return Query("SELECT NULL AS day, NULL AS shelf, NULL AS item, NULL AS marker, NULL AS counted_by WHERE false")
     return Query(f"SELECT * FROM (VALUES {values}) AS t (day, shelf, item, marker, counted_by)", params)
+
+
+def silence_at(step: str, then: Callable[[], None] = lambda: None) -> Callable[[str], None]:
+    """Return an `on_step` that breaks the way to the warehouse at the first such step, once something else was done."""
+    broken: list[str] = []
+
+    def on_step(name: str) -> None:
+        if name == step and not broken:
+            broken.append(name)
+            then()
+            raise TransientWarehouseError("The way to the warehouse broke.")
+
+    return on_step
 
 
 class PublishConformance:
@@ -322,6 +343,62 @@ class PublishConformance:
 
         assert (conflict.value.is_transient, conflict.value.exit_code, len(attempts)) == (True, 5, 10)
         assert {row[2] for row in self.stands(warehouse)} == {110}
+
+    def test_a_commit_whose_answer_is_lost_is_told_as_it_was(self, warehouse: Warehouse) -> None:
+        """It landed, and the way broke before we heard: published as version 1, with one entry in the ledger."""
+        published = self.publish(
+            warehouse, shelf_query([DAY], 1), run_id="one", tokens={DAY: 1}, on_step=silence_at("commit.done")
+        )
+
+        (entry,) = warehouse.entries()
+        assert (published.status, published.seq, published.entry_hash) == ("published", 1, entry.entry_hash)
+        assert warehouse.fences(SHELVES, [DAY])[DAY].seq == 1
+
+    def test_a_commit_whose_answer_is_lost_was_not_refused(self, warehouse: Warehouse) -> None:
+        """A successor published before we could ask: our rows had stood all the same, so we are not told otherwise."""
+
+        def successor() -> None:
+            self.publish(warehouse, shelf_query([DAY], 2), run_id="successor", tokens={DAY: 3})
+
+        published = self.publish(
+            warehouse,
+            shelf_query([DAY], 1),
+            run_id="one",
+            tokens={DAY: 1},
+            on_step=silence_at("commit.done", successor),
+        )
+
+        assert (published.status, published.seq) == ("published", 1)
+        assert [entry.draft.run_id for entry in warehouse.entries()] == ["one", "successor"]
+        assert {row[2] for row in self.stands(warehouse)} == {2}
+
+    def test_a_commit_that_was_taken_back_starts_again(self, warehouse: Warehouse) -> None:
+        """The way broke inside the commit: nothing had landed, and the second attempt is version 1."""
+        published = self.publish(
+            warehouse, shelf_query([DAY], 1), run_id="one", tokens={DAY: 1}, on_step=silence_at("commit.pointed")
+        )
+
+        assert (published.status, published.seq) == ("published", 1)
+        assert len(list(warehouse.entries())) == 1
+        assert ledger_findings(warehouse) == ()
+
+    def test_a_commit_that_cannot_be_asked_after_is_in_doubt(
+        self, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The warehouse stays out of reach: the error does not claim that nothing was changed."""
+
+        def out_of_reach(*_: Any) -> Any:
+            raise TransientWarehouseError("out of reach")
+
+        with pytest.raises(TransientWarehouseError) as doubt:
+            self.publish(
+                warehouse,
+                shelf_query([DAY], 1),
+                run_id="one",
+                on_step=silence_at("commit.done", lambda: monkeypatch.setattr(warehouse, "entries", out_of_reach)),
+            )
+
+        assert doubt.value.state == "It is not known whether this run was published."
 
     def test_a_guard_that_raises_leaves_everything_as_it_was(self, warehouse: Warehouse) -> None:
         """The caller's lease is lost: its error comes out, no row, no version, no entry."""
