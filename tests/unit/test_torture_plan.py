@@ -58,6 +58,18 @@ def test_pauses_outlast_the_lease() -> None:
     assert max(pause.seconds for pause in pauses if pause.step == "publish.staged") > 3.0
 
 
+def test_the_way_to_a_server_is_cut_where_it_can_be() -> None:
+    """At a step of a commit that allows it, half a time a second; a local warehouse has no such step."""
+    server = make_plan(
+        1, seconds=60, workers=8, kinds=("cut",), lease_seconds=1.0, steps=(Step("commit.done", 1, cut=True),)
+    )
+    ways = [fault for fault in server if fault.step]
+
+    assert 20 < len(ways) < 40
+    assert {fault.step for fault in ways} == {"commit.done"}
+    assert not [fault for fault in a_plan() if fault.kind == "cut" and fault.step]
+
+
 def test_leaving_a_kind_out_does_not_move_the_others() -> None:
     """So a violation can be narrowed down by leaving out one kind after the other."""
     pauses = [fault.at_seconds for fault in a_plan() if fault.kind == "pause"]

@@ -19,7 +19,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class Blow:
-    """A kill or a pause that a worker deals itself when it reaches a step."""
+    """A kill, a pause or a cut that a worker deals itself when it reaches a step."""
 
     number: int
     kind: str

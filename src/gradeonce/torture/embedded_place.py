@@ -58,6 +58,8 @@ class EmbeddedPlace:
         """See `Place.warm_up`."""
         import duckdb  # noqa: F401 (imported for those who are forked)
 
+        self._locks.warm_up()
+
     def warehouse(self, clock: Clock, *, fenced: bool) -> Warehouse:
         """See `Place.warehouse`."""
         build = EmbeddedWarehouse if fenced else UnfencedWarehouse

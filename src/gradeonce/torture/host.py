@@ -130,7 +130,11 @@ class Host:
 
     def _deal(self, fault: Fault) -> None:
         """Do what the plan says; a worker that is down already is spared."""
-        if fault.kind in ("flush", "cut") and (self._orders.store == "off" or self._orders.algorithm == "naive"):
+        if (
+            fault.kind in ("flush", "cut")
+            and not fault.step
+            and (self._orders.store == "off" or self._orders.algorithm == "naive")
+        ):
             # Nobody uses a lock store: what breaks nothing is not counted as a fault.
             return
         if fault.kind == "flush":
@@ -139,7 +143,7 @@ class Host:
             self._helpers.append(helper)
             self._start(helper, partial(_flush, self._orders, fault.number))
             return
-        if fault.kind in ("kill", "pause"):
+        if fault.kind in ("kill", "pause") or fault.step:
             self._aim(fault)
             return
         everybody = range(self._orders.workers)
@@ -182,6 +186,11 @@ class Host:
                 self._wake(slot)
             if life.blow is not None and life.strike_at is not None and life.strike_at <= now:
                 life.strike_at = None
+                if life.blow.kind == "cut":
+                    # Only the worker itself can do that; if it did, it has said so.
+                    life.blow = None
+                    self._set(without(self._controls, slot))
+                    continue
                 os.kill(life.pid, signal.SIGKILL if life.blow.kind == "kill" else signal.SIGSTOP)
         for ends_at, fault in list(self._ends):
             if ends_at <= now:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 PER_SECOND = {"kill": 1.3, "pause": 1.3, "cut": 0.3, "flush": 0.5, "skew": 0.6}
 """How often each kind strikes, on average, with eight workers: about two hundred and forty faults a minute."""
+
+WAY_CUTS_PER_SECOND = 0.5
+"""How often, beside these, the way to a warehouse on a server is cut in the middle of a commit."""
 
 WORKERS_THE_RATES_ARE_FOR = 8
 
@@ -22,6 +25,8 @@ class Step:
     Attributes:
         name: As it is reported to `on_step`.
         weight: How often it is chosen, among all steps.
+        cut: Whether the way to the warehouse can be cut here. Before the commit that takes it back; after it the answer
+            is lost, and nobody knows.
         brief: Whether a pause here is as short as one past a lease can be: inside a commit everybody else waits, and
             after it nothing is at stake. Any other pause gives a successor the time to take over and to publish.
     """
@@ -29,6 +34,7 @@ class Step:
     name: str
     weight: int
     brief: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,11 @@ class Fault:
         at_seconds: When, from the start.
         kind: kill, pause, flush, cut or skew.
         slot: The worker it strikes; None for all of them, or for the store.
-        step: For kill and pause: the step of a publish at which it strikes; empty: wherever the worker is.
+        step: For kill and pause: the step of a publish at which it strikes; empty: wherever the worker is. For a cut:
+            the step of a commit at which the way to the warehouse is cut; empty: it is the way to the lock store.
         seconds: How long a pause, cut or skew lasts.
         skew_seconds: How far the worker's wall clock is off.
-        mode: For a cut: `before` the store hears the request, or `after`, when only the answer is lost.
+        mode: For a cut from the lock store: `before` it hears the request, or `after`, when only the answer is lost.
     """
 
     number: int
@@ -74,11 +81,21 @@ def make_plan(
         # One source per kind: leaving a kind out does not move the others.
         chance = random.Random(f"{seed}/{kind}")
         crowd = min(1.0, workers / WORKERS_THE_RATES_ARE_FOR) if kind in ("kill", "pause") else 1.0
-        at = QUIET_SECONDS
-        while (at := at + chance.uniform(0.4, 1.6) / (PER_SECOND[kind] * crowd)) < seconds:
+        for at in _instants(chance, PER_SECOND[kind] * crowd, seconds):
             drafts.append(_draft(kind, at, chance, workers, lease_seconds, steps))
+    ways = [step.name for step in steps if step.cut]
+    if "cut" in kinds and ways:
+        chance = random.Random(f"{seed}/way")
+        for at in _instants(chance, WAY_CUTS_PER_SECOND, seconds):
+            drafts.append(Fault(0, at, "cut", chance.randrange(workers), chance.choice(ways)))
     drafts.sort(key=lambda fault: (fault.at_seconds, fault.kind))
     return tuple(replace(fault, number=number) for number, fault in enumerate(drafts, start=1))
+
+
+def _instants(chance: random.Random, per_second: float, seconds: float) -> Iterator[float]:
+    at = QUIET_SECONDS
+    while (at := at + chance.uniform(0.4, 1.6) / per_second) < seconds:
+        yield at
 
 
 def _draft(

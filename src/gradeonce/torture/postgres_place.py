@@ -46,9 +46,9 @@ class PostgresPlace:
         # With the fence in hand, where everybody who wants it waits; and after the commit, before anybody was told.
         Step("commit.fenced", 1, brief=True),
         Step("commit.removed", 1, brief=True),
-        Step("commit.pointed", 1, brief=True),
+        Step("commit.pointed", 1, brief=True, cut=True),
         Step("commit.ledgered", 1, brief=True),
-        Step("commit.done", 3, brief=True),
+        Step("commit.done", 3, brief=True, cut=True),
     )
 
     def __init__(self, orders: Orders) -> None:
@@ -73,6 +73,8 @@ class PostgresPlace:
     def warm_up(self) -> None:
         """See `Place.warm_up`."""
         import psycopg  # noqa: F401 (imported for those who are forked)
+
+        self._locks.warm_up()
 
     def warehouse(self, clock: Clock, *, fenced: bool) -> Warehouse:
         """See `Place.warehouse`."""

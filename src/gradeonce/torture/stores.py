@@ -24,6 +24,10 @@ class LockFaults(Protocol):
         """Open the store; None when leases are switched off. It connects with its first verb."""
         ...
 
+    def warm_up(self) -> None:
+        """Import the driver; nothing is opened, since an open connection must not be forked."""
+        ...
+
     def flush(self) -> int:
         """Make the store forget the leases of this torture. Return how many there were."""
         ...
@@ -42,6 +46,9 @@ class InTheCatalog:
     def open(self, clock: Clock) -> LeaseStore | None:
         """See `LockFaults.open`."""
         return SqliteLeases(self._catalog, clock=clock)
+
+    def warm_up(self) -> None:
+        """See `LockFaults.warm_up`."""
 
     def flush(self) -> int:
         """See `LockFaults.flush`."""
@@ -63,6 +70,9 @@ class InMemory:
     def open(self, clock: Clock) -> LeaseStore | None:
         """See `LockFaults.open`."""
         return MemoryLeases(clock=clock)
+
+    def warm_up(self) -> None:
+        """See `LockFaults.warm_up`."""
 
     def flush(self) -> int:
         """See `LockFaults.flush`. A killed process forgets its leases as it is."""
@@ -91,6 +101,10 @@ class InRedis:
         from gradeonce.leases.redis_store import RedisLeases
 
         return RedisLeases(self._url, name=self._name)
+
+    def warm_up(self) -> None:
+        """See `LockFaults.warm_up`."""
+        import redis  # noqa: F401 (imported for those who are forked)
 
     def flush(self) -> int:
         """See `LockFaults.flush`."""
@@ -125,6 +139,10 @@ class InPostgres:
         from gradeonce.leases.postgres_store import PostgresLeases
 
         return PostgresLeases(self._url, table=self._table)
+
+    def warm_up(self) -> None:
+        """See `LockFaults.warm_up`."""
+        import psycopg  # noqa: F401 (imported for those who are forked)
 
     def flush(self) -> int:
         """See `LockFaults.flush`."""

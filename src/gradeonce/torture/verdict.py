@@ -18,7 +18,7 @@ GUARANTEES = {
     "G5": "idempotent",
 }
 
-HOLDING_STEPS = ("commit.fenced", "commit.removed", "commit.pointed", "commit.ledgered")
+HOLDING_STEPS = ("commit.fenced", "commit.removed", "commit.pointed", "commit.ledgered", "commit.done")
 """The steps of a commit at which it holds the fence."""
 
 
@@ -38,8 +38,8 @@ class Verdict:
             conflict (others committed first, every time).
         failed: Publishes that ended in another error that may be retried.
         started_again: Times a publish started again from base, because others had committed first.
-        taken_back: Times it did because the warehouse had taken back a commit that held the fence: it stood still for
-            too long.
+        taken_back: Times it did although it held the fence: the warehouse had taken back a commit that stood still, or
+            the way there was cut.
         unlocked: Publishes under the fence alone, because the lock store was out of reach.
         turned_away: Turns without a lease: somebody else had it, or the store was out of reach.
         acquired: Leases taken.

@@ -33,7 +33,7 @@ def verdict_text(verdict: Verdict) -> str:
         f"{sum(verdict.refused.values())} refused{f' ({refused})' if refused else ''}, {verdict.failed} failed; "
         f"{verdict.partitions} partitions",
         f"               {verdict.started_again} times started again after others had committed first, "
-        f"{verdict.taken_back} times after the warehouse had taken a commit back",
+        f"{verdict.taken_back} times after a commit under way was lost",
         f"stale writers  {verdict.stale_refused} refused by the fence",
         f"leases         {verdict.acquired} acquired, {verdict.takeovers} taken over, {verdict.lost} lost; "
         f"{verdict.turned_away} turns without, {verdict.unlocked} publishes under the fence alone",
@@ -132,6 +132,8 @@ def _acknowledged(data: Mapping[str, Any]) -> str:
 def _fault(data: Mapping[str, Any]) -> str:
     whom = ", ".join(f"w{slot}" for slot in data.get("workers", ()))
     step = f" at {data['step']}" if data.get("step") else ""
+    if data["fault"] == "cut" and step:
+        return f"way of {whom} to the warehouse cut{step}"
     return {
         "kill": f"SIGKILL to {whom}{step}",
         "pause": f"SIGSTOP to {whom}{step}, for {data.get('seconds')} s",

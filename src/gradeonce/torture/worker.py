@@ -10,7 +10,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from gradeonce.errors import GradeonceError, LeaseHeld, LeaseLost, PublishConflict, WarehouseError
+from gradeonce.errors import (
+    GradeonceError,
+    LeaseHeld,
+    LeaseLost,
+    PublishConflict,
+    TransientWarehouseError,
+    WarehouseError,
+)
 from gradeonce.leases import Lease, LeaseEvent, acquire_all
 from gradeonce.publish import publish
 from gradeonce.torture.control import ControlFile, CutLeases, SkewedClock
@@ -167,7 +174,7 @@ class Worker:
         return True
 
     def _on_step(self, name: str) -> None:
-        """Take note of a publish that starts again; die or stop here, if the nemesis wants that."""
+        """Take note of a publish that starts again; die, stop or lose the way here, if the nemesis wants that."""
         if name == "publish.based" and self._reached:
             self._history.record("again", run=self._run, after=self._reached)
         self._reached = name
@@ -175,6 +182,11 @@ class Worker:
         if blow is None or blow.step != name or blow.number == self._struck:
             return
         self._struck = blow.number
+        if blow.kind == "cut":
+            self._history.record(
+                "fault", fault="cut", number=blow.number, workers=[self._slot], step=name, seconds=0.0, mode=""
+            )
+            raise TransientWarehouseError(f"The nemesis cut the way to the warehouse at {name}.")
         self._history.record("reached", step=name, fault=blow.number)
         os.kill(os.getpid(), signal.SIGKILL if blow.kind == "kill" else signal.SIGSTOP)
 
