@@ -15,6 +15,7 @@ from docstrings import attributes, table
 from gradeonce import reports
 from gradeonce.backfill import GradeReport
 from gradeonce.cli.main import run
+from gradeonce.dedupe import Applied, Backup, Finding, Plan, PlannedPartition, RolledBack, SampleKey, Verified
 from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseRecord
 from gradeonce.ledger import LedgerProof
@@ -97,6 +98,33 @@ OWN: dict[str, dict[str, str]] = {
         "token": "The token of the claim that was broken.",
         "holder": "Who held it.",
     },
+    "dedupe plan": {
+        "plan_id": "Its name; null if there is nothing to do.",
+        "table": "Table looked at.",
+        "key": "Columns that make rows copies; of a sample, their values.",
+        "keep": "Which copy stays: earliest or latest.",
+        "by": "Column that tells earliest from latest.",
+        "rows_deleted": "Rows that would go.",
+        "adopted": "Whether the rows were adopted and not graded since.",
+    },
+    "dedupe apply": {"plan_id": "The plan.", "table": "The table."},
+    "dedupe verify": {
+        "plan_id": "The plan.",
+        "state": "planned, applied or rolled_back.",
+        "passed": "Whether it is as it should be.",
+    },
+    "dedupe rollback": {
+        "plan_id": "The plan.",
+        "table": "The table.",
+        "dry_run": "Whether nothing was changed.",
+        "kind": "What changed it: kind of the ledger entry.",
+        "happened_at": "When.",
+    },
+    "dedupe backups": {
+        "backups": "One each, oldest first.",
+        "dry_run": "With `--drop-expired`: whether nothing was changed.",
+        "dropped": "With `--drop-expired`: those that went, or would go.",
+    },
     "ledger verify": {"holds": "True; a chain that does not hold is an error (exit 1)."},
     "ledger head": {
         "head": "The latest entry; null for an empty ledger.",
@@ -121,6 +149,11 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "report --calibration": (reports.ConfidenceBin, reports.Calibration),
     "report --compare": (reports.Comparison,),
     "locks list": (LeaseRecord,),
+    "dedupe plan": (Plan, PlannedPartition, SampleKey),
+    "dedupe apply": (Applied,),
+    "dedupe verify": (Finding, Verified),
+    "dedupe rollback": (RolledBack,),
+    "dedupe backups": (Backup,),
     "ledger verify": (LedgerProof,),
 }
 ROWS_OF_TABLES = {"runs", "revisions"}

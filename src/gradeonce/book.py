@@ -24,6 +24,7 @@ from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 from gradeonce.warehouses.opening import create_warehouse, open_warehouse
 
 if TYPE_CHECKING:
+    from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
     from gradeonce.load import LoadOptions, LoadReport
     from gradeonce.reports import Calibration, Comparison, Explanation, Report
     from gradeonce.status import DateStatus
@@ -242,9 +243,73 @@ class Book:
             on_step=self._on_step,
         )
 
+    def dedupe_plan(
+        self,
+        table: str | None = None,
+        *,
+        key: Sequence[str] = (),
+        keep: str | None = None,
+        by: str | None = None,
+        partitions: Sequence[str] | None = None,
+    ) -> Plan:
+        """Look for keys that stand more than once, and remember what would be done about them; nothing is changed.
+
+        Args:
+            table: A table of the book; None: our grades.
+            key: Columns that make rows copies of each other; empty takes the table's key.
+            keep: Which copy stays, `earliest` or `latest`; for our grades earliest, if None.
+            by: Column that tells earliest from latest; for our grades `graded_at`, if None.
+            partitions: Only these; None: the whole table.
+        """
+        from gradeonce.dedupe import make_plan
+        from gradeonce.dedupe.store import keep_plan
+
+        choice = self._deduper().choice(table, key=key, keep=keep, by=by)
+        plan = make_plan(self.warehouse, self.clock, choice, partitions=partitions)
+        if plan.partitions:
+            keep_plan(self.warehouse, plan)
+        return plan
+
+    def dedupe_apply(self, plan_id: str, *, wait_seconds: float | None = None) -> Applied:
+        """Do what a plan showed: back the rows up and remove the copies, in one commit; see `dedupe_plan`."""
+        from gradeonce.dedupe import apply_plan
+
+        return apply_plan(self._deduper(), plan_id, wait_seconds=wait_seconds)
+
+    def dedupe_verify(self, plan_id: str) -> Verified:
+        """Look whether a plan left what it should have, and whether its backup is whole."""
+        from gradeonce.dedupe import verify_plan
+
+        return verify_plan(self._deduper(), plan_id)
+
+    def dedupe_rollback(self, plan_id: str, *, dry_run: bool = False, wait_seconds: float | None = None) -> RolledBack:
+        """Bring the rows back exactly as they stood before a plan was applied, whatever came in between."""
+        from gradeonce.dedupe import roll_back
+
+        return roll_back(self._deduper(), plan_id, dry_run=dry_run, wait_seconds=wait_seconds)
+
+    def dedupe_backups(self) -> list[Backup]:
+        """Return the backups that applied plans made, oldest first."""
+        from gradeonce.dedupe import list_backups
+
+        return list_backups(self._deduper())
+
+    def dedupe_drop_expired(self, *, dry_run: bool = True) -> Dropped:
+        """Drop the backups that are older than `[dedupe] backup_days` and whose plan verifies."""
+        from gradeonce.dedupe import drop_expired
+
+        return drop_expired(self._deduper(), dry_run=dry_run)
+
+    def _deduper(self) -> Deduper:
+        from gradeonce.dedupe import Deduper
+
+        return Deduper(self.warehouse, self.settings, self._leases_or_none(), self.clock, self._on_step)
+
+    def _leases_or_none(self) -> LeaseStore | None:
+        return None if self.settings.store == "off" and self._leases is None else self.leases
+
     def _grader(self) -> Grader:
-        leases = None if self.settings.store == "off" and self._leases is None else self.leases
-        return Grader(self.warehouse, self.settings, leases, self.clock, self._on_step)
+        return Grader(self.warehouse, self.settings, self._leases_or_none(), self.clock, self._on_step)
 
     def _days(
         self, day: date | str | None, start: date | str | None, end: date | str | None, all_dates: bool

@@ -85,6 +85,9 @@ class Settings:
         above=-1,
     )
     chunk_rows: int = _setting("grading", 500_000, "A backfill commits dates in chunks of about this many predictions.")
+    backup_days: int = _setting(
+        "dedupe", 30, "Days a backup of `gradeonce dedupe apply` is kept before it may be dropped.", above=-1
+    )
     player_aliases: str = _setting("players", "", "CSV of further spellings (columns: alias, player).")
     slack: tuple[str, ...] = _setting(
         "alerts",

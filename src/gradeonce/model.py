@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradeonce.schema import Table
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,14 @@ class Query:
         sql: Its text; values are bound as `$name`.
         params: The values. Any: whatever the driver can bind.
         inputs: Tables it reads, each with the partitions it needs; None means all of them.
+        files: Parquet files on this machine that it reads as well, by the name it uses: the table whose columns they
+            have, and the path.
     """
 
     sql: str
     params: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    files: Mapping[str, tuple[Table, Path]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,21 @@ class Change(StrEnum):
     APPEND = "append"
     KEEP = "keep"
     WATCH = "watch"
+    TAKE_OVER = "take_over"
+
+
+class Copies(StrEnum):
+    """Where several rows of one key may stand.
+
+    `none`: nowhere, which is the promise to every reader. `removed`: in what a publish replaces, not in what it puts
+    there. `allowed`: in both, for rows that stood so before and are brought back as they were. `in_place`: in both, and
+    the rows stay where they are: the fence takes over what it finds.
+    """
+
+    NONE = "none"
+    REMOVED = "removed"
+    ALLOWED = "allowed"
+    IN_PLACE = "in_place"
 
 
 @dataclass(frozen=True)
@@ -73,8 +95,9 @@ class Move:
     Attributes:
         table: Table name.
         partition: Which partition.
-        change: Whether the staged rows replace what stands, are added to it, nothing moves but the fence, or the
-            partition is only watched: it must still be at its base, and stays there.
+        change: Whether the staged rows replace what stands, are added to it, nothing moves but the fence, the
+            partition is only watched (it must still be at its base, and stays there), or the fence takes over rows that
+            stand without one.
         token: Our fencing token; None takes no part in fencing (appends to an input table need none).
         base_seq: The `seq` this step starts from.
         rows: Rows that will stand afterwards.

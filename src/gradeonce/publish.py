@@ -15,8 +15,16 @@ from typing import Any
 
 from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
-from gradeonce.errors import GradeonceError, LeaseLost, PublishConflict, UsageError, ValidationFailed, WarehouseError
-from gradeonce.model import Change, EntryDraft, Fence, Move, PartitionFacts, Query
+from gradeonce.errors import (
+    GradeonceError,
+    LeaseLost,
+    PublishConflict,
+    RefusedForSafety,
+    UsageError,
+    ValidationFailed,
+    WarehouseError,
+)
+from gradeonce.model import Change, Copies, EntryDraft, Fence, Move, PartitionFacts, Query
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import OnStep, Revised, Stage, Warehouse
@@ -130,6 +138,8 @@ def publish(
     derived: Sequence[Derived] = (),
     judge: Callable[[Stage], Mapping[str, Judgement]] | None = None,
     reason_sql: str = "'content changed'",
+    copies: Copies = Copies.NONE,
+    expected: Mapping[str, Fence] | None = None,
     guard: Callable[[], None] | None = None,
     dry_run: Callable[[Stage, Sequence[str], Sequence[str]], None] | None = None,
     clock: Clock | None = None,
@@ -155,7 +165,11 @@ def publish(
         derived: Tables whose rows follow from these. Every publish of the table must name the same ones. What follows
             is computed anew each time, so a publish of unchanged rows puts right what no longer follows from them.
         judge: Looks at the staged rows and returns details for the ledger, or holds a partition back.
-        reason_sql: SQL over the relations `old` and `new` that says why a row changed.
+        reason_sql: SQL over the relations `old` and `new` that says why a row changed. Where copies may stand, rows are
+            not paired by key, and it must not look at `old` and `new`.
+        copies: Where several rows of one key may stand. For anything but `none` the rows are put exactly as they were
+            staged, stamps and all, and only the partition column must not be null: these are rows that stood before.
+        expected: Fences as the caller knows them: a partition that has moved since is refused.
         guard: Called just before the commit; raises if the caller's leases are lost.
         dry_run: Stage, validate and compare, then stop: the result says what a publish would have done. Called with
             the stage, the partitions to be replaced, and those of them that hold rows now, whose differences are in
@@ -173,6 +187,8 @@ def publish(
         PublishConflict: If others committed first every time. Nothing of this run was published.
         TransientWarehouseError: If the warehouse is out of reach. The error's state says whether that is known to have
             been before anything was published.
+        RefusedForSafety: If copies of a key stand where none may, or a partition is not as expected. Nothing was
+            published.
     """
     clock = clock or SystemClock()
     jitter = random.Random(seed)
@@ -190,6 +206,7 @@ def publish(
             return landed
         bases = {partition: fences[partition] for partition in partitions}
         on_step("publish.based")
+        _refuse_unexpected(bases, expected or {})
         used = {partition: fence.token for partition, fence in bases.items()} if tokens is None else tokens
         _refuse_stale(table, bases, used)
         watches = [_watch(fences[partition]) for partition in watched]
@@ -198,7 +215,9 @@ def publish(
         try:
             with warehouse.stage(table, query, run_id=run_id) as stage:
                 on_step("publish.staged")
-                work = _Work(table, bases, used, tokens is not None, watches, run_id, holder, kind, followers, dry_run)
+                work = _Work(
+                    table, bases, used, tokens is not None, watches, run_id, holder, kind, followers, copies, dry_run
+                )
                 return work.finish(stage, validations, judge, reason_sql, guard, on_step)
         except _AnswerLost as lost_now:
             lost = lost_now
@@ -218,6 +237,17 @@ def _watch(fence: Fence) -> Move:
     if fence.rows:
         raise PublishConflict(f"{fence.table} {fence.partition} was published while we worked.", hint="Run it again.")
     return Move(fence.table, fence.partition, Change.WATCH, None, fence.seq, 0, "")
+
+
+def _refuse_unexpected(bases: Mapping[str, Fence], expected: Mapping[str, Fence]) -> None:
+    for partition, known in expected.items():
+        fence = bases[partition]
+        if (fence.seq, fence.rows, fence.content_hash) != (known.seq, known.rows, known.content_hash):
+            raise RefusedForSafety(
+                f"{fence.table} {partition} has moved since: version {known.seq} with {known.rows} rows was looked at, "
+                f"version {fence.seq} with {fence.rows} rows stands.",
+                hint="Look at it again.",
+            )
 
 
 def _refuse_stale(table: Table, bases: Mapping[str, Fence], tokens: Mapping[str, int]) -> None:
@@ -299,6 +329,7 @@ class _Work:
     holder: str
     kind: str
     followers: Sequence[_Follower]
+    copies: Copies
     dry_run: Callable[[Stage, Sequence[str], Sequence[str]], None] | None
 
     def finish(
@@ -311,7 +342,7 @@ class _Work:
         on_step: OnStep,
     ) -> dict[str, Published]:
         facts = {fact.partition: fact for fact in stage.facts()}
-        validate(stage, self.table, self.bases, facts, validations)
+        validate(stage, self.table, self.bases, facts, validations, copies=self.copies)
         derived = [self._derive(stage, follower) for follower in self.followers]
         on_step("publish.validated")
         judged = dict(judge(stage)) if judge else {}
@@ -322,7 +353,11 @@ class _Work:
                 moves[partition] = self._move(base, facts.get(partition))
         replaced = [p for p, move in moves.items() if move.change is Change.REPLACE]
         compared = [p for p in replaced if self.bases[p].rows]
-        revised = stage.compare(compared, reason_sql=reason_sql) if compared and self.table.key else {}
+        revised = {}
+        if compared and self.table.key:
+            revised = stage.compare(compared, reason_sql=reason_sql, copies=self.copies)
+            if self.copies is Copies.NONE:
+                _refuse_standing_copies(stage, self.table)
         on_step("publish.compared")
         if self.dry_run is not None:
             self.dry_run(stage, replaced, compared)
@@ -339,8 +374,9 @@ class _Work:
 
         if not moves:
             return told([])
+        stepping = [*moves.values(), *following, *self.watches]
         try:
-            return told(stage.commit([*moves.values(), *following, *self.watches], drafts, on_step=on_step))
+            return told(stage.commit(stepping, drafts, copies=self.copies, on_step=on_step))
         except PublishConflict:
             raise
         except WarehouseError as error:
@@ -351,10 +387,12 @@ class _Work:
     def _move(self, base: Fence, fact: PartitionFacts | None) -> Move:
         rows, content = (fact.rows, fact.content_hash) if fact else (0, "")
         same = base.seq > 0 and (base.rows, base.content_hash) == (rows, content)
+        # Put as they are means stamps and all, and those are not in the content that was compared here.
+        changes = {Copies.NONE: Change.KEEP if same else Change.REPLACE, Copies.IN_PLACE: Change.TAKE_OVER}
         return Move(
             table=self.table.name,
             partition=base.partition,
-            change=Change.KEEP if same else Change.REPLACE,
+            change=changes.get(self.copies, Change.REPLACE),
             # Without a lease there is no token to be late with: the sequence number alone decides, and we start again.
             token=self.tokens[base.partition] if self.has_leases else None,
             base_seq=base.seq,
@@ -447,6 +485,7 @@ def validate(
     validations: Sequence[Validation],
     *,
     relation: str = "staged",
+    copies: Copies = Copies.NONE,
 ) -> None:
     """Check the staged rows, before anyone can read them.
 
@@ -457,7 +496,7 @@ def validate(
     foreign = sorted(set(facts) - set(partitions))
     if foreign:
         failures.append(f"foreign_partition: rows of {', '.join(foreign[:SAMPLE_KEYS])}, which nobody asked to publish")
-    rules = [*_built_in(table), *validations]
+    rules = [*_built_in(table, copies), *validations]
     row_rules = [rule for rule in rules if not rule.groups]
     # All rules over rows in one scan, each over groups in one of its own; examples are looked for only when one broke.
     counts = ", ".join(f"count(*) FILTER (WHERE {rule.broken})" for rule in row_rules)
@@ -482,12 +521,29 @@ def validate(
         )
 
 
-def _built_in(table: Table) -> list[Validation]:
+def _refuse_standing_copies(stage: Stage, table: Table) -> None:
+    """Raise if a key stands several times: pairing rows by key would multiply them."""
+    part = quote_identifier(table.partition)
+    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
+    counted = stage.query(
+        f"SELECT CAST({part} AS VARCHAR), count(*) FROM "
+        f"(SELECT {part} FROM old GROUP BY {key} HAVING count(*) > 1) AS copies "
+        f"GROUP BY {part} ORDER BY {part} LIMIT 1"
+    ).rows
+    for partition, keys in counted:
+        raise RefusedForSafety(
+            f"{keys} key(s) of {table.name} {partition} stand more than once, so it cannot be told what would change.",
+            hint="Look at them with `gradeonce dedupe plan`, then remove the copies with `gradeonce dedupe apply`.",
+        )
+
+
+def _built_in(table: Table, copies: Copies) -> list[Validation]:
     rules = []
-    if table.key:
+    if table.key and copies in (Copies.NONE, Copies.REMOVED):
         key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
         rules.append(Validation("key_unique", "count(*) > 1", "business keys stand more than once", groups=key))
-    nulls = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in table.required)
+    required = table.required if copies is Copies.NONE else (table.partition,)
+    nulls = " OR ".join(f"{quote_identifier(name)} IS NULL" for name in required)
     if nulls:
-        rules.append(Validation("required", nulls, f"rows lack one of {', '.join(table.required)}"))
+        rules.append(Validation("required", nulls, f"rows lack one of {', '.join(required)}"))
     return rules

@@ -108,7 +108,22 @@ ALERTS_SENT = SmallTable(
     """),
 )
 
-SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS, ALERTS_SENT)
+DEDUPE_PLANS = SmallTable(
+    name="dedupe_plans",
+    key=("plan_id",),
+    columns=_columns("""
+        plan_id       text     required
+        table_name    text     required
+        made_at       instant  required
+        partitions    integer  required
+        keys          integer  required
+        rows_deleted  integer  required
+        backup        text     required
+        plan_json     text     required
+    """),
+)
+
+SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS, ALERTS_SENT, DEDUPE_PLANS)
 """Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
 
 

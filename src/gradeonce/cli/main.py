@@ -30,6 +30,7 @@ COMMANDS = {
     "sql": ("looking", "Query the book's tables, read-only."),
     "locks": ("locks", "Show who holds which lease; release one that is stuck."),
     "run-locked": ("run_locked", "Run any command while a lease is held."),
+    "dedupe": ("dedupe", "Find rows that stand more than once; remove the copies, or bring them back."),
     "ledger": ("ledger", "Verify the hash chain and the data under it; show its head."),
     "torture": ("torture", "Break everything on purpose, and see whether the guarantees hold."),
     "demo": ("demo", "Simulate a season, load it, grade it and show the report."),

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gradeonce.model import EntryDraft, Fence, Move, PartitionFacts, Query
+from gradeonce.model import Copies, EntryDraft, Fence, Move, PartitionFacts, Query
 from gradeonce.schema import SmallTable, Table
+from gradeonce.statements import quote_identifier
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -89,6 +90,11 @@ class StagedRows:
     facts: list[PartitionFacts]
 
 
+def staged_relation(table: Table) -> str:
+    """Return the quoted name under which rows that follow from the staged ones are in view."""
+    return quote_identifier(f"staged_{table.name}")
+
+
 class Stage(Protocol):
     """Rows that were made and that nobody reads yet. Leaving the context throws away what was not committed.
 
@@ -119,21 +125,33 @@ class Stage(Protocol):
         """
         ...
 
-    def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
-        """Hold staged rows against what stands, key by key, and write the revisions that follow (`revisions`).
+    def facts_of(self, table: Table, relation: str) -> list[PartitionFacts]:
+        """Return rows and content hash, by the table's definition, of each partition of any relation in view."""
+        ...
+
+    def compare(
+        self, partitions: Sequence[str], *, reason_sql: str, copies: Copies = Copies.NONE
+    ) -> dict[str, Revised]:
+        """Hold staged rows against what stands, and write the revisions that follow (`revisions`).
 
         Args:
             partitions: Partitions that have a base and differ from it.
             reason_sql: SQL expression over the relations `old` and `new` that says why a row changed.
+            copies: `none` pairs rows by key, and rows that did not change will keep their stamps; otherwise whole rows
+                are held against each other, stamps and all, and `reason_sql` says why a row went or came.
         """
         ...
 
-    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+    def commit(
+        self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
+    ) -> list[Entry]:
         """Publish in one transaction: fences, rows, what stands verified, revisions, ledger.
 
         Args:
             moves: Of the run's table and of the tables that were derived.
             entries: For the ledger, in order.
+            copies: Whether several rows of a key may stand afterwards: a warehouse that would refuse them lets them in,
+                and refuses them again once it holds none.
             on_step: Called as each step is reached.
 
         Raises:
@@ -235,6 +253,22 @@ class Warehouse(Protocol):
 
     def drop_kept(self, table: SmallTable, keys: Sequence[Params]) -> int:
         """Remove the rows with these keys; return how many there were."""
+        ...
+
+    def tables(self) -> list[Table]:
+        """Return the definition of every table of rows that was ever written."""
+        ...
+
+    def size_bytes(self, table: Table) -> int:
+        """Return how many bytes the rows that stand in a table take up; 0 where there is no such table."""
+        ...
+
+    def forget(self, table: Table) -> None:
+        """Drop a table that holds no rows; its history stays in the ledger.
+
+        Raises:
+            RefusedForSafety: If it holds rows.
+        """
         ...
 
     def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:

@@ -175,6 +175,23 @@ class Catalog:
         with self._file.read() as connection:
             return [_table(text) for (text,) in connection.execute("SELECT definition FROM tables ORDER BY name")]
 
+    def size_bytes(self, table: str) -> int:
+        """Return the bytes of every file that readers of the table read."""
+        with self._file.read() as connection:
+            return int(connection.execute(_sql("size_bytes"), {"table": table}).fetchone()[0])
+
+    def forget(self, table: str) -> None:
+        """Remove the definition and the fences of a table that holds no rows.
+
+        Raises:
+            RefusedForSafety: If it holds rows.
+        """
+        with self._file.write() as connection:
+            if connection.execute(_sql("holds_rows"), {"table": table}).fetchone()[0]:
+                raise RefusedForSafety(f"{table} still holds rows.", hint="Empty it first.")
+            connection.execute("DELETE FROM publish_fences WHERE table_name = ?", (table,))
+            connection.execute("DELETE FROM tables WHERE name = ?", (table,))
+
     def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
         """Return the partitions of `table` that share a value of the indexed column with those of `other`."""
         values = {

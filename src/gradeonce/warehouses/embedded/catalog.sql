@@ -123,6 +123,16 @@ FROM segments s JOIN files f USING (file_id)
 WHERE s.table_name = :table AND s.removed_seq IS NULL
 ORDER BY f.file_id, s.partition;
 
+-- name: size_bytes
+-- What readers of a table read, in bytes.
+SELECT coalesce(sum(bytes), 0) FROM files
+WHERE file_id IN (SELECT file_id FROM segments WHERE table_name = :table AND removed_seq IS NULL);
+
+-- name: holds_rows
+-- Whether readers of a table see any.
+SELECT EXISTS (SELECT 1 FROM segments WHERE table_name = :table AND removed_seq IS NULL)
+    OR EXISTS (SELECT 1 FROM publish_fences WHERE table_name = :table AND rows > 0);
+
 -- name: add_value
 -- Remember that a partition holds a value of an indexed column.
 INSERT INTO segment_values (table_name, column_name, value, partition)

@@ -59,6 +59,19 @@ SELECT CAST({partition} AS VARCHAR) AS partition, {table} AS table_name,
 FROM (SELECT *, true AS present FROM {new}) n FULL JOIN (SELECT *, true AS present FROM {old}) o ON {same_key}
 WHERE n.present IS NULL OR o.present IS NULL OR {differs}
 
+-- name: row_revisions
+-- What a publish adds and removes where copies of a key may stand: whole rows, each as often as it stands.
+SELECT CAST(d.{partition} AS VARCHAR) AS partition, {table} AS table_name, d.change, {reason} AS reason,
+    CAST(to_json({key_struct}) AS VARCHAR) AS key_json,
+    CASE WHEN d.change = 'removed' THEN CAST(to_json({row_struct}) AS VARCHAR) END AS old_json,
+    CASE WHEN d.change = 'added' THEN CAST(to_json({row_struct}) AS VARCHAR) END AS new_json,
+    $run_id AS run_id, CAST($revised_at AS TIMESTAMP) AS revised_at
+FROM (
+    SELECT 'removed' AS change, * FROM (SELECT {columns} FROM {old} AS o EXCEPT ALL SELECT {columns} FROM {new} AS n)
+    UNION ALL
+    SELECT 'added' AS change, * FROM (SELECT {columns} FROM {new} AS n EXCEPT ALL SELECT {columns} FROM {old} AS o)
+) d
+
 -- name: carried
 -- The rows to publish: a row whose content did not change keeps the stamps of the run that wrote it.
 SELECT {columns}

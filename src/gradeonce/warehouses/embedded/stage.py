@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from gradeonce.chain import Entry, content_hash
 from gradeonce.errors import LeaseLost, PublishConflict, WarehouseError
-from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
+from gradeonce.model import Change, Copies, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
-from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows
+from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows, staged_relation
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
 from gradeonce.warehouses.embedded.files import copy_to_parquet, make_durable, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, in_partitions, relation
@@ -41,6 +41,7 @@ class EmbeddedStage:
         self._staged = folder / STAGING_FOLDER / f"{self._name}.parquet"
         self._revisions = folder / STAGING_FOLDER / f"{self._name}.revisions.parquet"
         self._compared: tuple[str, ...] = ()
+        self._carries = False
         self._facts: list[PartitionFacts] | None = None
         self._derived: list[_DerivedFile] = []
 
@@ -59,6 +60,10 @@ class EmbeddedStage:
         Files of one table are read together, and the engine reads all of them in the types of the first: a 1.5 beside
         a whole-number column would come back as 2.
         """
+        for name, (table, path) in query.files.items():
+            columns = ", ".join(quote_identifier(column) for column in table.column_names)
+            select = f"SELECT {columns} FROM read_parquet({quote_literal(str(path))})"
+            run(self._engine, f"CREATE OR REPLACE TEMP VIEW {quote_identifier(name)} AS {select}")
         copy_to_parquet(self._engine, _typed(self._table, query.sql), self._staged, query.params)
         run(
             self._engine,
@@ -70,6 +75,10 @@ class EmbeddedStage:
         if self._facts is None:
             self._facts = relation_facts(self._engine, self._table, "staged")
         return self._facts
+
+    def facts_of(self, table: Table, relation: str) -> list[PartitionFacts]:
+        """See `Stage.facts_of`."""
+        return relation_facts(self._engine, table, relation)
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Stage.query`."""
@@ -84,13 +93,15 @@ class EmbeddedStage:
         derived = _DerivedFile(table, self._staged.with_suffix(f".{table.name}.parquet"))
         self._derived.append(derived)
         # A table first: what follows is small, and it may have to be written without some of its partitions.
-        relation = quote_identifier(f"staged_{table.name}")
+        relation = staged_relation(table)
         run(self._engine, f"CREATE OR REPLACE TEMP TABLE {relation} AS {_typed(table, sql)}")
         return StagedRows(relation, relation_facts(self._engine, table, relation))
 
-    def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
+    def compare(
+        self, partitions: Sequence[str], *, reason_sql: str, copies: Copies = Copies.NONE
+    ) -> dict[str, Revised]:
         """See `Stage.compare`."""
-        self._compared = tuple(partitions)
+        self._compared, self._carries = tuple(partitions), copies is Copies.NONE
         segments = self._catalog.live_segments([self._table.name])[self._table.name]
         old = relation(self._table, segments, self._folder, partitions=partitions)
         run(self._engine, f"CREATE OR REPLACE TEMP TABLE old AS {old}")
@@ -98,8 +109,20 @@ class EmbeddedStage:
             self._engine,
             f"CREATE OR REPLACE TEMP VIEW new AS SELECT * FROM staged WHERE {in_partitions(self._table, partitions)}",
         )
+        select = self._revised_by_key(reason_sql) if self._carries else self._revised_by_row(reason_sql)
+        now = self._clock.now().replace(tzinfo=None)
+        copy_to_parquet(self._engine, select, self._revisions, {"run_id": self._run_id, "revised_at": now})
+        written = f"SELECT * FROM read_parquet({quote_literal(str(self._revisions))})"
+        run(self._engine, f"CREATE OR REPLACE TEMP VIEW revisions AS {written}")
+        counted = self.query(
+            "SELECT partition, count(*) FILTER (WHERE change = 'added'), count(*) FILTER (WHERE change = 'removed'), "
+            "count(*) FILTER (WHERE change = 'changed') FROM revisions GROUP BY partition"
+        )
+        return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
+
+    def _revised_by_key(self, reason_sql: str) -> str:
         part = quote_identifier(self._table.partition)
-        select = statement(
+        return statement(
             __package__,
             "rows.sql",
             "revisions",
@@ -114,18 +137,26 @@ class EmbeddedStage:
             same_key=self._same_key(),
             differs=self._differs(),
         )
-        now = self._clock.now().replace(tzinfo=None)
-        copy_to_parquet(self._engine, select, self._revisions, {"run_id": self._run_id, "revised_at": now})
-        written = f"SELECT * FROM read_parquet({quote_literal(str(self._revisions))})"
-        run(self._engine, f"CREATE OR REPLACE TEMP VIEW revisions AS {written}")
-        counted = self.query(
-            "SELECT partition, count(*) FILTER (WHERE change = 'added'), count(*) FILTER (WHERE change = 'removed'), "
-            "count(*) FILTER (WHERE change = 'changed') FROM revisions GROUP BY partition"
-        )
-        return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
 
-    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
-        """See `Stage.commit`."""
+    def _revised_by_row(self, reason_sql: str) -> str:
+        return statement(
+            __package__,
+            "rows.sql",
+            "row_revisions",
+            partition=quote_identifier(self._table.partition),
+            table=quote_literal(self._table.name),
+            reason=reason_sql,
+            key_struct=_struct(self._table.key, "d.{0}"),
+            row_struct=_struct(self._table.column_names, "d.{0}"),
+            columns=", ".join(quote_identifier(name) for name in self._table.column_names),
+            new="new",
+            old="old",
+        )
+
+    def commit(
+        self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
+    ) -> list[Entry]:
+        """See `Stage.commit`. Files refuse no copies, so there is nothing to let in; the kernel keeps them out."""
         files = self._seal(moves, on_step)
         all_moves = [*moves, *self._revision_moves(files)]
         checksums = {file.path: file.sha256 for file in files}
@@ -144,7 +175,7 @@ class EmbeddedStage:
         files = []
         if any(move.rows for move in replaced.values()):
             path = self._staged
-            if self._compared or {fact.partition for fact in self.facts()} != set(replaced):
+            if self._carries or {fact.partition for fact in self.facts()} != set(replaced):
                 path = self._carry_stamps(sorted(replaced))
             on_step("seal.written")
             rows = {partition: move.rows for partition, move in replaced.items() if move.rows}
@@ -164,7 +195,7 @@ class EmbeddedStage:
 
     def _seal_derived(self, derived: _DerivedFile, rows: dict[str, int], on_step: OnStep) -> WrittenFile:
         table, part = derived.table, quote_identifier(derived.table.partition)
-        relation = quote_identifier(f"staged_{table.name}")
+        relation = staged_relation(table)
         select = f"SELECT * FROM {relation} WHERE {in_partitions(table, sorted(rows))} ORDER BY {part}"
         copy_to_parquet(self._engine, select, derived.path)
         return seal_file(self._engine, self._folder, table, derived.path, f"{self._name}.parquet", rows, on_step)
@@ -179,7 +210,7 @@ class EmbeddedStage:
             )
             columns.append(f"{carried} AS {quoted}" if name in self._table.stamps else f"n.{quoted} AS {quoted}")
         new = f"(SELECT * FROM staged WHERE {in_partitions(self._table, partitions)})"
-        if self._compared:
+        if self._carries:
             select = statement(
                 __package__,
                 "rows.sql",

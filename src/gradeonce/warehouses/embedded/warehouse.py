@@ -189,6 +189,18 @@ class EmbeddedWarehouse:
         """See `Warehouse.drop_kept`."""
         return self._catalog.drop_kept(table, keys)
 
+    def tables(self) -> list[Table]:
+        """See `Warehouse.tables`."""
+        return self._catalog.tables()
+
+    def size_bytes(self, table: Table) -> int:
+        """See `Warehouse.size_bytes`. A file that holds other partitions too counts whole."""
+        return self._catalog.size_bytes(table.name)
+
+    def forget(self, table: Table) -> None:
+        """See `Warehouse.forget`. The files of its old versions go when superseded files are collected."""
+        self._catalog.forget(table.name)
+
     def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
         """See `Warehouse.append_entries`."""
         return self._catalog.append(entries)

@@ -13,7 +13,7 @@ from gradeonce.model import Change, EntryDraft, Fence, Move, PartitionFacts
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import Landed, OnStep
-from gradeonce.warehouses.engine import DUCKDB_TYPES, run
+from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, run
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Session
@@ -132,11 +132,23 @@ def _draft(entry: EntryDraft, primary: Table, moves: list[Move], rows: int, know
     )
 
 
+def send_file(session: Session, name: str, table: Table, path: Path) -> None:
+    """Send a Parquet file with the table's columns into a temporary table of that name."""
+    with tempfile.TemporaryDirectory(prefix="gradeonce-") as folder, open_engine() as engine:
+        offered = offer(engine, table, f"read_parquet({quote_literal(str(path))})", Path(folder) / "rows.csv")
+        _copy(session, name, offered)
+    session.execute(f"ANALYZE {quote_identifier(name)}")
+
+
 def _send(session: Session, name: str, offered: Offered) -> None:
+    _copy(session, f"sent_{name}", offered)
+
+
+def _copy(session: Session, name: str, offered: Offered) -> None:
     columns = ", ".join(
         f"{quote_identifier(column.name)} {POSTGRES_TYPES[column.type]}" for column in offered.table.columns
     )
-    sent = quote_identifier(f"sent_{name}")
+    sent = quote_identifier(name)
     session.execute(f"CREATE TEMP TABLE {sent} ({columns}) ON COMMIT DROP")
     options = f"(FORMAT csv, NULL {quote_literal(_NULL)}, ENCODING 'UTF8')"
     session.copy_in(f"COPY {sent} FROM STDIN {options}", _blocks(offered.path))

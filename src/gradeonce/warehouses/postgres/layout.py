@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gradeonce.errors import RefusedForSafety
 from gradeonce.schema import ROW_TABLES, SMALL_TABLES, Table
 from gradeonce.statements import quote_identifier, statement
-from gradeonce.warehouses.postgres import small
+from gradeonce.warehouses.postgres import belt, small
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
 
@@ -130,7 +130,13 @@ def _lacks(session: Session, schema: str, table: Table) -> list[str]:
         return ["it does not exist"]
     name = f"{quote_identifier(schema)}.{quote_identifier(table.name)}"
     columns = {name for (name,) in session.query(_sql("columns_of"), {"name": name}).rows}
-    return [f"the column {name} is missing" for name in table.column_names if name not in columns]
+    lines = [f"the column {name} is missing" for name in table.column_names if name not in columns]
+    if belt.is_missing(session, table):
+        lines.append(
+            f"the unique index {table.name}_key is missing, so copies may stand; the `gradeonce dedupe apply` that "
+            "removes the last of them makes it"
+        )
+    return lines
 
 
 def _steps_done(session: Session) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradeonce.chain import Entry
-from gradeonce.errors import WarehouseError
-from gradeonce.model import Change, EntryDraft, Move, PartitionFacts, Query
+from gradeonce.errors import PublishConflict, WarehouseError
+from gradeonce.model import Change, Copies, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal
-from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows
-from gradeonce.warehouses.postgres import state
+from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows, staged_relation
+from gradeonce.warehouses.postgres import belt, state
 from gradeonce.warehouses.postgres.connection import Session
+from gradeonce.warehouses.postgres.landing import send_file
 from gradeonce.warehouses.postgres.rows import facts, identified, json_of, partition_list, sql, typed
 
 COMMIT_IDLE_SECONDS = 30
@@ -28,6 +29,7 @@ class PostgresStage:
         self._session, self._table, self._run_id = session, table, run_id
         self._inputs = {table.name: table for table in inputs}
         self._compared: tuple[str, ...] = ()
+        self._carries = False
         self._facts: list[PartitionFacts] | None = None
         self._derived: list[Table] = []
         self._read_at = ""
@@ -44,6 +46,8 @@ class PostgresStage:
                     f"FROM {quote_identifier(schema)}.{quote_identifier(name)} "
                     f"WHERE {quote_identifier(table.partition)} = ANY({partition_list(table, partitions)}))"
                 )
+        for name, (table, path) in query.files.items():
+            send_file(self._session, name, table, path)
         scope = f"WITH {', '.join(scopes)} " if scopes else ""
         rows = typed(self._table, f"({scope}SELECT * FROM ({query.sql}) AS answer)")
         select = identified(self._table, f"({rows})", key=(self._table.partition, *self._table.key))
@@ -57,6 +61,11 @@ class PostgresStage:
             self._facts = facts(self._session, self._table, "staged")
         return self._facts
 
+    def facts_of(self, table: Table, relation: str) -> list[PartitionFacts]:
+        """See `Stage.facts_of`."""
+        select = identified(table, relation, key=(), columns=(table.partition,))
+        return facts(self._session, table, f"({select}) AS hashed")
+
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Stage.query`."""
         return self._session.query(sql, params)
@@ -68,46 +77,77 @@ class PostgresStage:
     def derive(self, table: Table, sql: str) -> StagedRows:
         """See `Stage.derive`."""
         self._derived.append(table)
-        relation = _derived_relation(table)
+        relation = staged_relation(table)
         select = identified(table, f"({typed(table, f'({sql})')})", key=(table.partition, *table.key))
         self._session.execute(f"CREATE TEMP TABLE {relation} ON COMMIT DROP AS {select}")
         return StagedRows(relation, facts(self._session, table, relation))
 
-    def compare(self, partitions: Sequence[str], *, reason_sql: str) -> dict[str, Revised]:
+    def compare(
+        self, partitions: Sequence[str], *, reason_sql: str, copies: Copies = Copies.NONE
+    ) -> dict[str, Revised]:
         """See `Stage.compare`."""
-        self._compared = tuple(partitions)
+        self._compared, self._carries = tuple(partitions), copies is Copies.NONE
         table = self._table
-        part = quote_identifier(table.partition)
-        within = f"{part} = ANY({partition_list(table, partitions)})"
+        within = f"{quote_identifier(table.partition)} = ANY({partition_list(table, partitions)})"
         standing = f"(SELECT * FROM {quote_identifier(table.name)} WHERE {within})"
         old = identified(table, standing, key=(table.partition, *table.key))
         self._session.execute(f"CREATE TEMP TABLE old ON COMMIT DROP AS {old}")
         self._session.execute("ANALYZE staged, old")
-        select = sql(
+        new = f"(SELECT * FROM staged WHERE {within})"
+        select = self._revised_by_key(reason_sql, new) if self._carries else self._revised_by_row(reason_sql, new)
+        self._session.execute(f"CREATE TEMP TABLE revisions ON COMMIT DROP AS {select}", {"run_id": self._run_id})
+        counted = self._session.query(sql("revised"))
+        return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
+
+    def _revised_by_key(self, reason_sql: str, new: str) -> str:
+        table = self._table
+        return sql(
             "revisions",
-            partition=part,
+            partition=quote_identifier(table.partition),
             table=quote_literal(table.name),
             reason=reason_sql.replace("new.", "n.").replace("old.", "o."),
             key_json=json_of(table, table.key, "coalesce(n.{0}, o.{0})"),
             old_json=json_of(table, table.content, "o.{0}"),
             new_json=json_of(table, table.content, "n.{0}"),
-            new=f"(SELECT * FROM staged WHERE {within})",
+            new=new,
             old="old",
         )
-        self._session.execute(f"CREATE TEMP TABLE revisions ON COMMIT DROP AS {select}", {"run_id": self._run_id})
-        counted = self._session.query(sql("revised"))
-        return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
 
-    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+    def _revised_by_row(self, reason_sql: str, new: str) -> str:
+        table = self._table
+        return sql(
+            "row_revisions",
+            partition=quote_identifier(table.partition),
+            table=quote_literal(table.name),
+            reason=reason_sql,
+            key_json=json_of(table, table.key, "d.{0}"),
+            row_json=json_of(table, table.column_names, "d.{0}"),
+            columns=", ".join(quote_identifier(name) for name in table.column_names),
+            new=new,
+            old="old",
+        )
+
+    def commit(
+        self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
+    ) -> list[Entry]:
         """See `Stage.commit`."""
         self._session.execute(f"SET LOCAL idle_in_transaction_session_timeout TO '{COMMIT_IDLE_SECONDS}s'")
         on_step("commit.begun")
+        if copies is not Copies.NONE:
+            # Before any fence is held, so that whoever waits for the table's lock makes nobody wait for a fence.
+            belt.hold(self._session, self._table)
+        if copies is Copies.ALLOWED:
+            belt.loosen(self._session, self._table)
         state.advance(self._session, moves, version=self._run_id)
         on_step("commit.fenced")
         replaced = _replaced(moves, self._table)
         if replaced:
             self._replace(sorted(replaced), on_step)
             self._verify(self._table, replaced)
+        if copies is Copies.IN_PLACE:
+            self._verify_in_place()
+        if copies is Copies.REMOVED:
+            belt.tighten(self._session, self._table)
         self._add_revisions()
         for table in self._derived:
             self._replace_derived(table, _replaced(moves, table))
@@ -128,9 +168,11 @@ class PostgresStage:
         table, part = quote_identifier(self._table.name), quote_identifier(self._table.partition)
         listed = partition_list(self._table, partitions)
         columns = ", ".join(quote_identifier(name) for name in self._table.column_names)
-        self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
+        removed = self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
+        if self._compared and not self._carries:
+            self._verify_removed(removed)
         on_step("commit.removed")
-        if not self._compared:
+        if not self._carries:
             put = sql("put", table=table, columns=columns, staged="staged", partition=part, partitions=listed)
         else:
             values = ", ".join(_carried(name, name in self._table.stamps) for name in self._table.column_names)
@@ -143,7 +185,7 @@ class PostgresStage:
         name, part = quote_identifier(table.name), quote_identifier(table.partition)
         listed = partition_list(table, sorted(replaced))
         columns = ", ".join(quote_identifier(column) for column in table.column_names)
-        staged = _derived_relation(table)
+        staged = staged_relation(table)
         self._session.execute(sql("remove", table=name, partition=part, partitions=listed))
         self._session.execute(sql("put", table=name, columns=columns, staged=staged, partition=part, partitions=listed))
         self._verify(table, replaced)
@@ -164,6 +206,25 @@ class PostgresStage:
                     hint="Somebody else writes to this table: run `gradeonce ledger verify --deep`.",
                 )
 
+    def _verify_removed(self, removed: int) -> None:
+        # What goes must be what was looked at: nobody but us may have put a row there that would now vanish.
+        seen = self._session.query("SELECT count(*) FROM old").rows[0][0]
+        if removed != seen:
+            raise PublishConflict(
+                f"{removed} rows of {self._table.name} stood where {seen} were looked at: somebody else writes to it.",
+                hint="Run the same command again.",
+            )
+
+    def _verify_in_place(self) -> None:
+        # Nobody can write to the table any more: are the rows that were looked at still the rows that stand?
+        found = {fact.partition: fact for fact in self.facts_of(self._table, quote_identifier(self._table.name))}
+        for fact in self.facts():
+            if found.get(fact.partition) != fact:
+                raise PublishConflict(
+                    f"Somebody else wrote to {self._table.name} {fact.partition} while we worked.",
+                    hint="Run the same command again.",
+                )
+
     def _add_revisions(self) -> None:
         if not self._compared:
             return
@@ -182,10 +243,6 @@ class PostgresStage:
                 "at": state.now(self._session),
             },
         )
-
-
-def _derived_relation(table: Table) -> str:
-    return quote_identifier(f"staged_{table.name}")
 
 
 def _replaced(moves: Sequence[Move], table: Table) -> dict[str, Move]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from gradeonce.chain import Entry
-from gradeonce.errors import UsageError
+from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
@@ -218,6 +218,30 @@ class PostgresWarehouse:
             dropped = small.drop_kept(session, self._connections.schema, table, keys)
             session.commit()
         return dropped
+
+    def tables(self) -> list[Table]:
+        """See `Warehouse.tables`."""
+        with self._reading() as session:
+            return state.tables(session)
+
+    def size_bytes(self, table: Table) -> int:
+        """See `Warehouse.size_bytes`."""
+        with self._reading() as session:
+            found = session.query(state.sql("size_bytes"), {"name": quote_identifier(table.name)}).rows[0][0]
+        return int(found or 0)
+
+    def forget(self, table: Table) -> None:
+        """See `Warehouse.forget`."""
+        with self._connections.transaction() as session:
+            name = quote_identifier(table.name)
+            if session.query("SELECT to_regclass($name) IS NOT NULL", {"name": name}).rows[0][0]:
+                session.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
+                if session.query(f"SELECT EXISTS (SELECT 1 FROM {name})").rows[0][0]:
+                    raise RefusedForSafety(f"{table.name} still holds rows.", hint="Empty it first.")
+                session.execute(f"DROP TABLE {name}")
+            session.execute(state.sql("forget_fences"), {"table": table.name})
+            session.execute(state.sql("forget_table"), {"name": table.name})
+            session.commit()
 
     def append_entries(self, entries: Sequence[EntryDraft]) -> list[Entry]:
         """See `Warehouse.append_entries`."""

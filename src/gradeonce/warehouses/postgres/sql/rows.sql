@@ -31,6 +31,18 @@ SELECT CAST(coalesce(n.{partition}, o.{partition}) AS text) AS partition, {table
 FROM {new} n FULL JOIN {old} o ON n.row_key = o.row_key
 WHERE n.row_key IS NULL OR o.row_key IS NULL OR n.row_md5 <> o.row_md5
 
+-- name: row_revisions
+-- What a publish adds and removes where copies of a key may stand: whole rows, each as often as it stands.
+SELECT CAST(d.{partition} AS text) AS partition, {table} AS table_name, d.change, {reason} AS reason,
+    {key_json} AS key_json, CASE WHEN d.change = 'removed' THEN {row_json} END AS old_json,
+    CASE WHEN d.change = 'added' THEN {row_json} END AS new_json,
+    CAST($run_id AS text) AS run_id, statement_timestamp() AT TIME ZONE 'UTC' AS revised_at
+FROM (
+    SELECT 'removed' AS change, r.* FROM (SELECT {columns} FROM {old} AS o EXCEPT ALL SELECT {columns} FROM {new} AS n) AS r
+    UNION ALL
+    SELECT 'added' AS change, r.* FROM (SELECT {columns} FROM {new} AS n EXCEPT ALL SELECT {columns} FROM {old} AS o) AS r
+) AS d
+
 -- name: revised
 -- How many of each, per partition.
 SELECT partition, count(*) FILTER (WHERE change = 'added'), count(*) FILTER (WHERE change = 'removed'),

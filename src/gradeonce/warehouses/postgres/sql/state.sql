@@ -20,6 +20,18 @@ SELECT definition FROM row_tables WHERE name = $name;
 -- The definition of every table that was ever written.
 SELECT definition FROM row_tables ORDER BY name;
 
+-- name: size_bytes
+-- A table with its indexes, in bytes; null where there is none.
+SELECT pg_total_relation_size(to_regclass($name));
+
+-- name: forget_table
+-- A table that was dropped.
+DELETE FROM row_tables WHERE name = $name;
+
+-- name: forget_fences
+-- Its fences.
+DELETE FROM publish_fences WHERE table_name = $table;
+
 -- name: lock_fences
 -- The fences of a commit, in one order for everybody, so that two commits wait for each other and never in a circle.
 SELECT f.table_name, f.partition, f.token, f.seq, f.rows, f.content_hash, f.version, coalesce(f.published_at, '')
