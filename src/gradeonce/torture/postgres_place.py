@@ -10,7 +10,7 @@ from gradeonce.clock import Clock, SystemClock
 from gradeonce.config import mask_secrets
 from gradeonce.errors import TransientWarehouseError
 from gradeonce.leases import LeaseStore
-from gradeonce.model import EntryDraft, Move
+from gradeonce.model import Copies, EntryDraft, Move
 from gradeonce.statements import quote_identifier
 from gradeonce.torture.orders import LEASE_SECONDS, Orders
 from gradeonce.torture.plan import Step
@@ -137,7 +137,9 @@ class PostgresPlace:
 class ImpatientStage(PostgresStage):
     """The real stage, with less patience from the moment on in which it holds the fence."""
 
-    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+    def commit(
+        self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
+    ) -> list[Entry]:
         """See `Stage.commit`."""
 
         def shortened(step: str) -> None:
@@ -146,7 +148,7 @@ class ImpatientStage(PostgresStage):
                 self._session.execute(f"SET LOCAL idle_in_transaction_session_timeout TO '{patience}'")
             on_step(step)
 
-        return super().commit(moves, entries, on_step=shortened)
+        return super().commit(moves, entries, copies=copies, on_step=shortened)
 
 
 class ImpatientPostgres(PostgresWarehouse):

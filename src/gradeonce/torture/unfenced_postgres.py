@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradeonce.chain import Entry
-from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.model import Change, Copies, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.warehouses.base import OnStep
@@ -29,7 +29,9 @@ class UnfencedStage(PostgresStage):
     Everything else (staging, validation, one transaction, the hash chain) is the real thing.
     """
 
-    def commit(self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, on_step: OnStep) -> list[Entry]:
+    def commit(
+        self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
+    ) -> list[Entry]:
         """Commit blindly; the steps have the names of the real commit's."""
         on_step("commit.begun")
         replaced = sorted(move.partition for move in moves if move.change is Change.REPLACE)
