@@ -93,7 +93,7 @@ class Receiver:
             return
         if not answer.status:
             return
-        handler.send_response(answer.status)
+        handler.send_response_only(answer.status)
         for name, value in answer.headers.items():
             handler.send_header(name, value)
         if answer.trickles:

@@ -7,12 +7,17 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from docstrings import attributes, table
 
+import gradeonce
 from gradeonce import reports
+from gradeonce.alerts.deliver import Sent
+from gradeonce.alerts.memory import Alert, Announcement, Delivery
+from gradeonce.alerts.samples import SAMPLES
 from gradeonce.backfill import GradeReport
 from gradeonce.cli.main import run
 from gradeonce.dedupe import Applied, Backup, Finding, Plan, PlannedPartition, RolledBack, SampleKey, Verified
@@ -22,7 +27,6 @@ from gradeonce.ledger import LedgerProof
 from gradeonce.load import LoadReport
 from gradeonce.reports import explanation
 from gradeonce.simulation import simulate_season
-from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, SweepReport
 from gradeonce.status import DateStatus
 
 INTRO = """# JSON
@@ -66,10 +70,6 @@ OWN: dict[str, dict[str, str]] = {
         "help": "What it does.",
     },
     "load": {},
-    "stage write": {},
-    "stage consolidate": {},
-    "stage list": {"batches": "One for each."},
-    "stage sweep": {},
     "sources": {
         "sources": "One for each.",
         "name": "What `--source` takes; of a layout, its own name.",
@@ -82,6 +82,8 @@ OWN: dict[str, dict[str, str]] = {
         "dry_run": "Whether nothing was changed.",
         "runs": "One per date, in order.",
         "totals": "Sums over the runs.",
+        "alerts": "With `--alert`: ids of the alerts opened, escalated, reminded, folded and recovered, and what "
+        "became of each message; else null.",
         "error": "What went wrong, for status failed; else null.",
         "changes": "Only in a dry run that would change grades: examples, each a list of change, reason and key.",
         **OUTCOMES,
@@ -97,6 +99,18 @@ OWN: dict[str, dict[str, str]] = {
     "report --calibration": {"bins": "One per system and decile."},
     "report --compare": {},
     "explain": {},
+    "alerts list": {
+        "alerts": "One per alert, newest first.",
+        "open": "Whether its problem is not over.",
+        "severity": "warn or fail: of the alert when it was last seen, of an announcement when it was told.",
+    },
+    "alerts show": {
+        "alert": "The alert.",
+        "open": "Whether its problem is not over.",
+        "severity": "warn or fail: of the alert when it was last seen, of an announcement when it was told.",
+    },
+    "alerts test": {"messages": "One per message and channel, up to the first that a channel did not take."},
+    "alerts retry": {"messages": "What became of each message that was due."},
     "locks list": {"leases": "One per key.", "held": "Whether the claim stands."},
     "locks release": {
         "released": "The lease.",
@@ -148,15 +162,15 @@ OWN: dict[str, dict[str, str]] = {
 }
 RECORDS: dict[str, tuple[type, ...]] = {
     "load": (LoadReport,),
-    "stage write": (StageReport,),
-    "stage consolidate": (ConsolidationReport,),
-    "stage list": (StagedBatch,),
-    "stage sweep": (StagedBatch, SweepReport),
     "grade": (PartitionRun, GradeReport),
     "status": (DateStatus,),
     "report": (reports.Figures, reports.Report),
     "report --calibration": (reports.ConfidenceBin, reports.Calibration),
     "report --compare": (reports.Comparison,),
+    "alerts list": (Delivery, Announcement, Alert),
+    "alerts show": (Delivery, Announcement, Alert),
+    "alerts test": (Sent,),
+    "alerts retry": (Sent,),
     "locks list": (LeaseRecord,),
     "dedupe plan": (Plan, PlannedPartition, SampleKey),
     "dedupe apply": (Applied,),
@@ -192,11 +206,6 @@ def _documents() -> dict[str, list[Any]]:
 
         documents = {"init": [ask("init")], "config show": [ask("config", "show")]}
         documents["load"] = [ask("load", kind, files[kind]) for kind in ("predictions", "actuals", "injuries")]
-        predictions = ("stage", "write", files["predictions"], "--batch", "morning", "--worker", "w1")
-        documents["stage write"] = [ask(*predictions)]
-        documents["stage list"] = [ask("stage", "list")]
-        documents["stage sweep"] = [ask("stage", "sweep", "--batch", "morning")]
-        documents["stage consolidate"] = [ask("stage", "consolidate", "--batch", "morning")]
         documents["sources"] = [ask("sources")]
         documents["grade"] = [ask("grade", "--all")]
         ask("load", "actuals", correction)
@@ -210,6 +219,14 @@ def _documents() -> dict[str, list[Any]]:
         documents["report --compare"] = [ask("report", "--compare", *systems[:2])]
         revised = ask("sql", "SELECT partition, key_json ->> '$.player_lookup' AS player FROM grade_revisions")
         documents["explain"] = [ask("explain", row["player"], row["partition"]) for row in revised[:3]]
+        with gradeonce.open(folder / "book") as book:
+            book.announce([replace(SAMPLES[0], since_at=book.clock.now())])
+            name = book.alerts()[0].alert_id
+        documents["alerts list"] = [ask("alerts", "list")]
+        documents["alerts show"] = [ask("alerts", "show", name)]
+        sent = {"channel": "", "heading": "", "alert_ids": [], "status": "", "tries": 0, "error": ""}
+        for command in ("alerts test", "alerts retry"):
+            documents[command] = [{"schema_version": 1, "messages": [sent]}]
         documents["locks list"] = [ask("locks", "list", "--all")]
         documents["locks release"] = [{"schema_version": 1, "released": "", "token": 0, "holder": ""}]
         documents["ledger verify"] = [ask("ledger", "verify")]
@@ -234,7 +251,7 @@ def _layout(name: str, documents: list[Any]) -> str:
     return table(("key", "type", "meaning"), rows)
 
 
-OPEN = ("excluded", "refused", "states", "tokens", "workers")
+OPEN = ("excluded", "refused", "states")
 """Objects whose keys are data."""
 
 

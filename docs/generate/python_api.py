@@ -22,10 +22,6 @@ A first look: [your own predictions](../tutorial.md), [a table of your own](../t
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gradeonce": ("A book, opened or made.", ("open", "create", "Book", "LoadOptions")),
     "gradeonce.load": ("What a load answers.", ("LoadReport",)),
-    "gradeonce.staging": (
-        "What staging and consolidating answer.",
-        ("StageReport", "ConsolidationReport", "StagedBatch", "SweepReport"),
-    ),
     "gradeonce.grading": ("What grading one date answers.", ("PartitionRun",)),
     "gradeonce.backfill": ("What grading answers.", ("GradeReport", "Progress")),
     "gradeonce.status": ("What `status` answers.", ("DateStatus", "DateState")),
@@ -33,6 +29,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gradeonce.model": ("What a publish is given.", ("Query",)),
     "gradeonce.publish": ("The kernel.", ("publish", "Published", "PublishStatus", "Validation", "Judgement")),
     "gradeonce.leases": ("Leases with fencing tokens.", ()),
+    "gradeonce.alerts": ("Alerts: one problem is one alert.", ()),
     "gradeonce.ledger": ("The hash chain.", ("verify", "LedgerProof")),
     "gradeonce.warehouses.base": ("What queries answer.", ("Rows", "Reader", "Revised")),
     "gradeonce.reports": (

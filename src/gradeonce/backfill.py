@@ -6,10 +6,14 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from gradeonce.errors import GradeonceError, LeaseHeld
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.schema import OUTCOMES, PREDICTIONS
+
+if TYPE_CHECKING:
+    from gradeonce.alerts import Announced
 
 _log = logging.getLogger(__name__)
 
@@ -41,10 +45,12 @@ class GradeReport:
     Attributes:
         runs: One per date, in order.
         errors: The error of every date that failed, by date.
+        alerts: What was told of it; None: nobody was to be told.
     """
 
     runs: tuple[PartitionRun, ...]
     errors: Mapping[str, GradeonceError]
+    alerts: Announced | None = None
 
     @property
     def totals(self) -> dict[str, int | float | None]:

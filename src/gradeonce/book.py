@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,11 +26,14 @@ from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 from gradeonce.warehouses.opening import create_warehouse, open_warehouse
 
 if TYPE_CHECKING:
+    from gradeonce.alerts import Alert, Announced, Problem
+    from gradeonce.alerts.deliver import Sent
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
     from gradeonce.load import LoadOptions, LoadReport
     from gradeonce.reports import Calibration, Comparison, Explanation, Report
-    from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, Staging, SweepReport
     from gradeonce.status import DateStatus
+
+_log = logging.getLogger(__name__)
 
 
 class Book:
@@ -104,12 +109,13 @@ class Book:
         """
         from gradeonce.load import LoadOptions, load_files
 
+        paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
         return load_files(
             self.warehouse,
             self.settings,
             self.clock,
             kind,
-            _paths(files),
+            paths,
             options or LoadOptions(),
             on_step=self._on_step,
         )
@@ -123,6 +129,7 @@ class Book:
         all_dates: bool = False,
         dry_run: bool = False,
         wait_seconds: float | None = None,
+        alert: bool | None = None,
         on_progress: Callable[[Progress, Sequence[PartitionRun]], None] | None = None,
     ) -> GradeReport:
         """Grade one date, a range of dates, or every date that has predictions.
@@ -134,13 +141,93 @@ class Book:
             all_dates: Every date that has predictions.
             dry_run: Only say what would change.
             wait_seconds: How long to wait for a lease; None takes the setting.
+            alert: Whether to tell the channels of `[alerts]` what failed and what is well again; None takes the
+                setting. A dry run tells nobody.
             on_progress: Called after every chunk of dates.
 
         Returns:
-            One run per date. A date that failed is in the report with its error; the other dates are done.
+            One run per date. A date that failed is in the report with its error; the other dates are done. Nothing
+            that becomes of the alerts changes it; they are in `alerts`.
         """
-        days = self._days(day, start, end, all_dates)
-        return grade_dates(self._grader(), days, dry_run=dry_run, wait_seconds=wait_seconds, on_progress=on_progress)
+        is_told = not dry_run and (self.settings.on_grade if alert is None else alert)
+        try:
+            days = self._days(day, start, end, all_dates)
+            report = grade_dates(
+                self._grader(), days, dry_run=dry_run, wait_seconds=wait_seconds, on_progress=on_progress
+            )
+        except Exception as error:
+            if is_told:
+                self._tell_of_failure(error)
+            raise
+        return replace(report, alerts=self._tell_of(report)) if is_told else report
+
+    def announce(
+        self, problems: Sequence[Problem], *, scope: Sequence[str] = (), examined_at: datetime | None = None
+    ) -> Announced:
+        """Tell the channels of `[alerts]` what is new about these problems and what is over.
+
+        See `gradeonce.alerts.announce`.
+        """
+        from gradeonce.alerts import announce
+
+        return announce(
+            self.warehouse,
+            self.settings,
+            self.clock,
+            problems,
+            scope=scope,
+            examined_at=examined_at,
+            on_step=self._on_step,
+        )
+
+    def alerts(self) -> list[Alert]:
+        """Return every alert, open ones and recovered ones, with what each channel took of it; oldest first."""
+        from gradeonce.alerts.memory import Memory
+
+        return Memory(self.warehouse).alerts()
+
+    def retry_alerts(self) -> Announced:
+        """Send what channels have not taken yet, and announce nothing new."""
+        from gradeonce.alerts.announce import retry
+
+        return retry(self.warehouse, self.settings, self.clock, on_step=self._on_step)
+
+    def test_alerts(self, *, channels: Sequence[str] = ()) -> list[Sent]:
+        """Send one alert of each kind, marked as a test, and keep nothing of it.
+
+        Args:
+            channels: Names of the channels to try; empty: all of them.
+
+        Returns:
+            What became of each message; after the first that a channel does not take, it is left alone.
+
+        Raises:
+            ConfigError: If no channel is set.
+            UsageError: If there is no channel of such a name.
+        """
+        from gradeonce.alerts.samples import try_channels
+
+        return try_channels(self.settings, self.clock, channels)
+
+    def _tell_of(self, report: GradeReport) -> Announced | None:
+        from gradeonce.alerts.of_grading import grading_problems
+
+        return self._announce_safely(*grading_problems(report, self.settings))
+
+    def _tell_of_failure(self, error: Exception) -> None:
+        from gradeonce.alerts.of_grading import failed_grading
+
+        problem = failed_grading(error)
+        if problem is not None:
+            self._announce_safely([problem], [])
+
+    def _announce_safely(self, problems: Sequence[Problem], scope: Sequence[str]) -> Announced | None:
+        try:
+            return self.announce(problems, scope=scope)
+        except Exception:  # noqa: BLE001
+            # What was graded is graded, and what failed has its own error: neither may be hidden by a fault in here.
+            _log.exception("alerting_failed problems=%d", len(problems))
+            return None
 
     def report(
         self,
@@ -308,61 +395,6 @@ class Book:
     def _leases_or_none(self) -> LeaseStore | None:
         return None if self.settings.store == "off" and self._leases is None else self.leases
 
-    def stage_write(
-        self,
-        files: Sequence[str | Path] | str | Path,
-        *,
-        batch: str,
-        worker: str,
-        options: LoadOptions | None = None,
-    ) -> StageReport:
-        """Put files of predictions into a staging of the worker's own, where no other worker is waited for.
-
-        Args:
-            files: One path or several, as `load` reads them.
-            batch: What they belong to; `stage_consolidate` merges all of a batch.
-            worker: Who writes; two workers may stage the same content, one worker only once.
-            options: How to read them; None reads our own columns.
-
-        Returns:
-            What was staged. The same content of the same worker and batch twice is staged once.
-
-        Raises:
-            InputError: If a row breaks the contract; nothing was staged.
-        """
-        from gradeonce.load import LoadOptions
-
-        return self._staging().write(_paths(files), batch=batch, worker=worker, options=options or LoadOptions())
-
-    def stage_consolidate(self, batch: str, *, wait_seconds: float | None = None) -> ConsolidationReport:
-        """Merge all that is staged of a batch into the predictions, exactly once: the latest row of each key.
-
-        Args:
-            batch: The batch.
-            wait_seconds: How long to wait for the lease of a date; None takes the setting.
-
-        Returns:
-            What was merged, what was left out and why. Rows that are staged meanwhile wait for the next call.
-
-        Raises:
-            ValidationFailed: If no row would be merged although rows wait that do not stand yet; the staging is kept.
-            LeaseHeld, LeaseLost, PublishConflict, WarehouseError: Nothing was merged, the staging is kept.
-        """
-        return self._staging().consolidate(batch, wait_seconds=wait_seconds)
-
-    def staged(self) -> list[StagedBatch]:
-        """Return the batches with rows that nobody has merged yet, and which of them are orphans."""
-        return self._staging().batches()
-
-    def stage_sweep(self, batch: str | None = None, *, apply: bool = False) -> SweepReport:
-        """Remove what is staged of orphaned batches, or of one batch; without `apply` only say what would go."""
-        return self._staging().sweep(batch, apply=apply)
-
-    def _staging(self) -> Staging:
-        from gradeonce.staging import Staging
-
-        return Staging(self.warehouse, self.settings, self._leases_or_none(), self.clock, self._on_step)
-
     def _grader(self) -> Grader:
         return Grader(self.warehouse, self.settings, self._leases_or_none(), self.clock, self._on_step)
 
@@ -385,10 +417,6 @@ class Book:
 
     def _require_day(self, day: date | str) -> date:
         return day if isinstance(day, date) else parse_day(day, clock=self.clock, timezone=self.settings.timezone)
-
-
-def _paths(files: Sequence[str | Path] | str | Path) -> list[Path]:
-    return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
 
 
 def open_book(

@@ -88,10 +88,9 @@ class Settings:
     backup_days: int = _setting(
         "dedupe", 30, "Days a backup of `gradeonce dedupe apply` is kept before it may be dropped.", above=-1
     )
-    orphan_hours: float = _setting(
-        "staging", 24.0, "A batch that nobody consolidates for this long after its last write is an orphan."
-    )
     player_aliases: str = _setting("players", "", "CSV of further spellings (columns: alias, player).")
+    coverage_warn: float = _setting("checks", 0.9, "Warn when less of a date's predictions than this was decided.")
+    coverage_fail: float = _setting("checks", 0.5, "Fail when less of a date's predictions than this was decided.")
     slack: tuple[str, ...] = _setting(
         "alerts",
         (),
@@ -108,13 +107,6 @@ class Settings:
         is_secret=True,
     )
     on_grade: bool = _setting("alerts", False, "Whether every `grade` alerts, without --alert.")
-    coverage_warn: float = _setting(
-        "alerts",
-        0.8,
-        "Alert (warn) when less than this share of a date's bets came out as win, loss or push.",
-        above=-1,
-    )
-    coverage_fail: float = _setting("alerts", 0.5, "Alert (fail) when less than this share did.", above=-1)
     remind_hours: float = _setting("alerts", 20.0, "Tell again of a problem that stands, after this many hours.")
     send_seconds: float = _setting(
         "alerts", 10.0, "How long one message to one channel may take, with its retries and their waits."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import gradeonce
+from alert_builders import problem
 from builders import ITEMS, SHELVES, land_actuals, shelf_query
 from gradeonce.book import Book
 from gradeonce.leases import acquire
@@ -165,6 +166,16 @@ def make_book(book: Book, on_step: Callable[[str], None], *, folder: str) -> dic
     return {"made": gradeonce.create(folder)}
 
 
+def tell(book: Book, on_step: Callable[[str], None], *, identities: list[str], scope: list[str]) -> dict[str, Any]:
+    """Announce a problem with each of these identities, and that the scope was examined."""
+    announced = book.announce([problem(identity=identity) for identity in identities], scope=scope)
+    return {
+        "opened": [alert.identity for alert in announced.opened],
+        "recovered": [alert.identity for alert in announced.recovered],
+        "messages": [message.status for message in announced.messages],
+    }
+
+
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "publish_shelf": publish_shelf,
     "grade": grade,
@@ -175,6 +186,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "make_book": make_book,
     "rest": rest,
     "take_turns": take_turns,
+    "tell": tell,
 }
 ENDLESS = ("grade_over_and_over", "correct_over_and_over", "look_over_and_over")
 """Jobs that are given the flag to stop."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+MOST_TRIES = 3
+"""Times a channel is asked within one attempt."""
+
 CLAIM_MARGIN_SECONDS = 30.0
 """Added to the time a message may take: until then nobody else sends it."""
 
@@ -164,8 +167,9 @@ def send(channel: Channel, message: Message, *, clock: Clock, seconds: float) ->
         except AlertError as error:
             _log.info("alert_not_taken channel=%s tries=%d error=%s", channel.name, tries, error.message)
             asked = error.retry_after_seconds if isinstance(error, TransientAlertError) else None
-            wait = jitter.uniform(0.5, 1.0) * 2 ** (tries - 1) if asked is None else asked
-            if not error.is_transient or clock.monotonic() + wait + 0.1 >= ends_at:
+            # Never at once, even if the channel says so: it has just refused.
+            wait = max(asked or 0.0, jitter.uniform(0.5, 1.0) * 2 ** (tries - 1))
+            if not error.is_transient or tries == MOST_TRIES or clock.monotonic() + wait + 0.1 >= ends_at:
                 return tries, error
             clock.sleep(wait)
         else:

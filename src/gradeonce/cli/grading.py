@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradeonce.cli.alerts import announced_document
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import open_from_context
-from gradeonce.cli.output import SCHEMA_VERSION, emit_json, figure, number, say
+from gradeonce.cli.output import SCHEMA_VERSION, emit_json, figure, number, say, tell_announced
 
 if TYPE_CHECKING:
     from gradeonce.backfill import GradeReport, Progress
@@ -29,6 +30,11 @@ PROGRESS_AFTER_SECONDS = 2.0
 @click.option("--all", "all_dates", is_flag=True, help="Every date that has predictions.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--wait", type=float, metavar="SECONDS", help="How long to wait for a lease that somebody holds.")
+@click.option(
+    "--alert/--no-alert",
+    default=None,
+    help="Tell the channels of [alerts] what failed and what is well again; default: [alerts] on_grade.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def grade(
@@ -39,6 +45,7 @@ def grade(
     all_dates: bool,
     dry_run: bool,
     wait: float | None,
+    alert: bool | None,
     as_json: bool,
 ) -> int:
     """Grade a date, a range, or everything that has predictions; each prediction exactly once.
@@ -48,6 +55,7 @@ def grade(
     gradeonce grade yesterday
     gradeonce grade --from 2026-01-01 --to 2026-01-31
     gradeonce grade --all --dry-run
+    gradeonce grade yesterday --alert
 
     Two runs of the same date take turns; grading again what did not change writes nothing. Box scores that are not in
     yet are a result (pending), not an error.
@@ -62,12 +70,14 @@ def grade(
                 all_dates=all_dates,
                 dry_run=dry_run,
                 wait_seconds=wait,
+                alert=alert,
                 on_progress=bar.update,
             )
     if as_json:
         emit_json(grade_document(report, dry_run=dry_run))
     else:
         print_report(report, dry_run=dry_run)
+    tell_announced(report.alerts)
     error = report.worst_error
     return ExitCode.DONE if error is None else int(error.exit_code)
 
@@ -79,6 +89,7 @@ def grade_document(report: GradeReport, *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "runs": [_run_document(run) for run in report.runs],
         "totals": report.totals,
+        "alerts": announced_document(report.alerts),
     }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from gradeonce.alerts import Announced
     from gradeonce.errors import GradeonceError
 
 SCHEMA_VERSION = 1
@@ -129,6 +130,19 @@ def tell_error(error: GradeonceError, *, as_json: bool) -> None:
         click.echo(f"       {error.state}", err=True)
     if error.hint:
         click.echo(f"  next: {error.hint}", err=True)
+
+
+def tell_announced(announced: Announced | None) -> None:
+    """Say on stderr what channels were told, and which of them did not take it; nothing if there was nothing."""
+    if announced is None:
+        return
+    for word in ("opened", "escalated", "reminded", "recovered"):
+        for alert in getattr(announced, word):
+            say(f"alert {word}: {alert.title} ({alert.alert_id})")
+    for message in announced.failed:
+        say(f"alert not taken by {message.channel}, kept for the next time: {message.error}")
+    if not announced.is_recorded:
+        say("the book is out of reach: the alerts were sent, and could not be remembered")
 
 
 def number(value: int) -> str:

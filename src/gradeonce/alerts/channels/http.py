@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -28,7 +28,8 @@ LONGEST_REPLY = 4096
 
 SHOWN_REPLY = 120
 _LOCAL = ("localhost", "127.0.0.1", "::1")
-_LONGEST_WAIT = 365 * 86400.0
+LONGEST_WAIT_SECONDS = 86400.0
+"""A channel that asks for more is asked again after this."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _refusal(error: urllib.error.HTTPError, address: Secret) -> AlertError:
         )
     message = f"The channel answered {status}{f': {reply}' if reply else ''}."
     if status == 429 or status == 503:
-        return TransientAlertError(message, retry_after_seconds=_retry_after(error.headers.get("Retry-After")))
+        return TransientAlertError(message, retry_after_seconds=_retry_after(error.headers))
     if status >= 500 or status == 408:
         return TransientAlertError(message)
     return AlertError(message)
@@ -165,19 +166,16 @@ def _shown(error: urllib.error.HTTPError, address: Secret) -> str:
     return address.hidden_in(" ".join(text.split()))[:SHOWN_REPLY].rstrip(". ")
 
 
-def _retry_after(text: str | None) -> float | None:
-    """Read the header: a number of seconds, or a date."""
-    if text is None:
-        return None
+def _retry_after(headers: Message) -> float | None:
+    """Read the header: a number of seconds, or a date, which is held against the server's own clock."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return min(float(text), LONGEST_WAIT_SECONDS)
     try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
-    return min(max(0.0, seconds), _LONGEST_WAIT) if seconds == seconds else None
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
+    except (ValueError, TypeError):
+        return None
+    return min(max(0.0, wait.total_seconds()), LONGEST_WAIT_SECONDS)
 
 
 def _clean(error: BaseException, address: Secret, timeout_seconds: float) -> AlertError:
