@@ -27,6 +27,7 @@ from gradeonce.ledger import LedgerProof
 from gradeonce.load import LoadReport
 from gradeonce.reports import explanation
 from gradeonce.simulation import simulate_season
+from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, SweepReport
 from gradeonce.status import DateStatus
 
 INTRO = """# JSON
@@ -70,6 +71,10 @@ OWN: dict[str, dict[str, str]] = {
         "help": "What it does.",
     },
     "load": {},
+    "stage write": {},
+    "stage consolidate": {},
+    "stage list": {"batches": "One for each."},
+    "stage sweep": {},
     "sources": {
         "sources": "One for each.",
         "name": "What `--source` takes; of a layout, its own name.",
@@ -162,6 +167,10 @@ OWN: dict[str, dict[str, str]] = {
 }
 RECORDS: dict[str, tuple[type, ...]] = {
     "load": (LoadReport,),
+    "stage write": (StageReport,),
+    "stage consolidate": (ConsolidationReport,),
+    "stage list": (StagedBatch,),
+    "stage sweep": (StagedBatch, SweepReport),
     "grade": (PartitionRun, GradeReport),
     "status": (DateStatus,),
     "report": (reports.Figures, reports.Report),
@@ -206,6 +215,11 @@ def _documents() -> dict[str, list[Any]]:
 
         documents = {"init": [ask("init")], "config show": [ask("config", "show")]}
         documents["load"] = [ask("load", kind, files[kind]) for kind in ("predictions", "actuals", "injuries")]
+        predictions = ("stage", "write", files["predictions"], "--batch", "morning", "--worker", "w1")
+        documents["stage write"] = [ask(*predictions)]
+        documents["stage list"] = [ask("stage", "list")]
+        documents["stage sweep"] = [ask("stage", "sweep", "--batch", "morning")]
+        documents["stage consolidate"] = [ask("stage", "consolidate", "--batch", "morning")]
         documents["sources"] = [ask("sources")]
         documents["grade"] = [ask("grade", "--all")]
         ask("load", "actuals", correction)
@@ -251,7 +265,7 @@ def _layout(name: str, documents: list[Any]) -> str:
     return table(("key", "type", "meaning"), rows)
 
 
-OPEN = ("excluded", "refused", "states")
+OPEN = ("excluded", "refused", "states", "tokens", "workers")
 """Objects whose keys are data."""
 
 

@@ -22,6 +22,10 @@ A first look: [your own predictions](../tutorial.md), [a table of your own](../t
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gradeonce": ("A book, opened or made.", ("open", "create", "Book", "LoadOptions")),
     "gradeonce.load": ("What a load answers.", ("LoadReport",)),
+    "gradeonce.staging": (
+        "What staging and consolidating answer.",
+        ("StageReport", "ConsolidationReport", "StagedBatch", "SweepReport"),
+    ),
     "gradeonce.grading": ("What grading one date answers.", ("PartitionRun",)),
     "gradeonce.backfill": ("What grading answers.", ("GradeReport", "Progress")),
     "gradeonce.status": ("What `status` answers.", ("DateStatus", "DateState")),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
     from gradeonce.load import LoadOptions, LoadReport
     from gradeonce.reports import Calibration, Comparison, Explanation, Report
+    from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, Staging, SweepReport
     from gradeonce.status import DateStatus
 
 _log = logging.getLogger(__name__)
@@ -109,13 +110,12 @@ class Book:
         """
         from gradeonce.load import LoadOptions, load_files
 
-        paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
         return load_files(
             self.warehouse,
             self.settings,
             self.clock,
             kind,
-            paths,
+            _paths(files),
             options or LoadOptions(),
             on_step=self._on_step,
         )
@@ -395,6 +395,61 @@ class Book:
     def _leases_or_none(self) -> LeaseStore | None:
         return None if self.settings.store == "off" and self._leases is None else self.leases
 
+    def stage_write(
+        self,
+        files: Sequence[str | Path] | str | Path,
+        *,
+        batch: str,
+        worker: str,
+        options: LoadOptions | None = None,
+    ) -> StageReport:
+        """Put files of predictions into a staging of the worker's own, where no other worker is waited for.
+
+        Args:
+            files: One path or several, as `load` reads them.
+            batch: What they belong to; `stage_consolidate` merges all of a batch.
+            worker: Who writes; two workers may stage the same content, one worker only once.
+            options: How to read them; None reads our own columns.
+
+        Returns:
+            What was staged. The same content of the same worker and batch twice is staged once.
+
+        Raises:
+            InputError: If a row breaks the contract; nothing was staged.
+        """
+        from gradeonce.load import LoadOptions
+
+        return self._staging().write(_paths(files), batch=batch, worker=worker, options=options or LoadOptions())
+
+    def stage_consolidate(self, batch: str, *, wait_seconds: float | None = None) -> ConsolidationReport:
+        """Merge all that is staged of a batch into the predictions, exactly once: the latest row of each key.
+
+        Args:
+            batch: The batch.
+            wait_seconds: How long to wait for the lease of a date; None takes the setting.
+
+        Returns:
+            What was merged, what was left out and why. Rows that are staged meanwhile wait for the next call.
+
+        Raises:
+            ValidationFailed: If no row would be merged although rows wait that do not stand yet; the staging is kept.
+            LeaseHeld, LeaseLost, PublishConflict, WarehouseError: Nothing was merged, the staging is kept.
+        """
+        return self._staging().consolidate(batch, wait_seconds=wait_seconds)
+
+    def staged(self) -> list[StagedBatch]:
+        """Return the batches with rows that nobody has merged yet, and which of them are orphans."""
+        return self._staging().batches()
+
+    def stage_sweep(self, batch: str | None = None, *, apply: bool = False) -> SweepReport:
+        """Remove what is staged of orphaned batches, or of one batch; without `apply` only say what would go."""
+        return self._staging().sweep(batch, apply=apply)
+
+    def _staging(self) -> Staging:
+        from gradeonce.staging import Staging
+
+        return Staging(self.warehouse, self.settings, self._leases_or_none(), self.clock, self._on_step)
+
     def _grader(self) -> Grader:
         return Grader(self.warehouse, self.settings, self._leases_or_none(), self.clock, self._on_step)
 
@@ -417,6 +472,10 @@ class Book:
 
     def _require_day(self, day: date | str) -> date:
         return day if isinstance(day, date) else parse_day(day, clock=self.clock, timezone=self.settings.timezone)
+
+
+def _paths(files: Sequence[str | Path] | str | Path) -> list[Path]:
+    return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
 
 
 def open_book(

@@ -88,6 +88,9 @@ class Settings:
     backup_days: int = _setting(
         "dedupe", 30, "Days a backup of `gradeonce dedupe apply` is kept before it may be dropped.", above=-1
     )
+    orphan_hours: float = _setting(
+        "staging", 24.0, "A batch that nobody consolidates for this long after its last write is an orphan."
+    )
     player_aliases: str = _setting("players", "", "CSV of further spellings (columns: alias, player).")
     coverage_warn: float = _setting("checks", 0.9, "Warn when less of a date's predictions than this was decided.")
     coverage_fail: float = _setting("checks", 0.5, "Fail when less of a date's predictions than this was decided.")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradeonce.clock import Clock, league_today
 from gradeonce.errors import UsageError
@@ -99,58 +99,27 @@ def load_files(
         InputError: If a file breaks its contract and bad rows are not to be quarantined. Nothing landed.
         UsageError: If the options do not fit the kind.
     """
-    from gradeonce import loading
-
     if kind not in LOADED_TABLES:
         raise UsageError(f"{kind!r} cannot be loaded; expected one of {', '.join(LOADED_TABLES)}.")
     if kind != "predictions" and (options.line_from or options.derive_recommendation):
         raise UsageError("Lines and recommendations are filled in for predictions only.")
     names = tuple(str(file) for file in files)
-    content_id = loading.content_id(
-        kind,
-        files,
-        source=options.source,
-        select=options.select,
-        options=_options_that_matter(warehouse, settings, options),
-        references=options.references,
-        aliases=settings.aliases_path,
-    )
+    content_id = content_of(warehouse, settings, kind, files, options)
     found = warehouse.find_load(content_id)
     if found is not None:
         return LoadReport(kind, "already_loaded", found, names)
-    load_id = f"l{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
+    load_id = new_load_id("l", clock)
     with warehouse.engine() as engine:
-        read = loading.read_rows(
-            engine,
-            kind,
-            files,
-            source=options.source,
-            select=options.select,
-            timezone=options.timezone,
-            league_timezone=settings.timezone,
-            references=options.references,
-            ignore_extra=options.ignore_extra,
-            aliases=settings.aliases_path,
-            today=league_today(clock, settings.timezone),
-        )
-        loading.raise_if_bad(read, options.on_bad_rows)
-        _fill_in(warehouse, engine, read, options)
+        read = read_and_check(warehouse, engine, settings, clock, kind, files, options)
         on_step("load.read")
-        relations = _stamped(engine, read, LOADED_TABLES[kind], load_id, clock)
+        relations = {"rows": (LOADED_TABLES[kind], stamp(engine, read, LOADED_TABLES[kind], load_id, clock))}
+        relations |= stamp_quarantine(engine, read, load_id)
         entry = EntryDraft(
             kind="load",
             run_id=load_id,
             status="loaded",
             holder=new_holder("load"),
-            details={
-                "kind": kind,
-                "source": str(options.select or options.source),
-                "files_read": [file.name for file in files],
-                "rows_read": read.rows_read,
-                "repeated": read.repeated,
-                "refused": dict(read.refused),
-                "quarantined": read.bad,
-            },
+            details=entry_details(kind, files, options, read),
         )
         landed = warehouse.land(engine, relations, entry, content_id=content_id, on_step=on_step)
     if landed.already:
@@ -168,6 +137,80 @@ def load_files(
         quarantined=read.bad,
         partitions=landed.partitions,
     )
+
+
+def content_of(
+    warehouse: Warehouse,
+    settings: Settings,
+    kind: str,
+    files: Sequence[Path],
+    options: LoadOptions,
+    **more: str,
+) -> str:
+    """Return what makes these files, read this way, that content; `more` is whatever else decides where it belongs."""
+    from gradeonce import loading
+
+    return loading.content_id(
+        kind,
+        files,
+        source=options.source,
+        select=options.select,
+        options={**_options_that_matter(warehouse, settings, options), **more},
+        references=options.references,
+        aliases=settings.aliases_path,
+    )
+
+
+def read_and_check(
+    warehouse: Warehouse,
+    engine: DuckDBPyConnection,
+    settings: Settings,
+    clock: Clock,
+    kind: str,
+    files: Sequence[Path],
+    options: LoadOptions,
+) -> ReadRows:
+    """Read files into the engine, check every row, and fill in what the options ask for. Nothing lands.
+
+    Raises:
+        InputError: If a row breaks the contract and bad rows are not to be quarantined.
+    """
+    from gradeonce import loading
+
+    read = loading.read_rows(
+        engine,
+        kind,
+        files,
+        source=options.source,
+        select=options.select,
+        timezone=options.timezone,
+        league_timezone=settings.timezone,
+        references=options.references,
+        ignore_extra=options.ignore_extra,
+        aliases=settings.aliases_path,
+        today=league_today(clock, settings.timezone),
+    )
+    loading.raise_if_bad(read, options.on_bad_rows)
+    _fill_in(warehouse, engine, read, options)
+    return read
+
+
+def entry_details(kind: str, files: Sequence[Path], options: LoadOptions, read: ReadRows) -> dict[str, Any]:
+    """Return what the ledger says of the files. Any: plain JSON values."""
+    return {
+        "kind": kind,
+        "source": str(options.select or options.source),
+        "files_read": [file.name for file in files],
+        "rows_read": read.rows_read,
+        "repeated": read.repeated,
+        "refused": dict(read.refused),
+        "quarantined": read.bad,
+    }
+
+
+def new_load_id(letter: str, clock: Clock) -> str:
+    """Return an identity that nobody else has; the letter says what it is of."""
+    return f"{letter}{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
 
 
 def _options_that_matter(warehouse: Warehouse, settings: Settings, options: LoadOptions) -> dict[str, str | None]:
@@ -206,25 +249,26 @@ def _partitions_of_lines(warehouse: Warehouse, engine: DuckDBPyConnection, read:
     return [fence.partition for fence in warehouse.all_fences(LINES) if fence.rows]
 
 
-def _stamped(
-    engine: DuckDBPyConnection, read: ReadRows, table: Table, load_id: str, clock: Clock
-) -> dict[str, tuple[Table, str]]:
+def stamp(engine: DuckDBPyConnection, read: ReadRows, table: Table, load_id: str, clock: Clock, **given: str) -> str:
+    """Make a relation of the table's columns from what was read: stamps and `given` texts are the same in every row."""
     at = clock.now().astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
-    stamps = {
-        "load_id": quote_literal(load_id),
-        "loaded_at": f"CAST({quote_literal(at)} AS TIMESTAMP)",
-    }
+    same = {name: quote_literal(text) for name, text in {**given, "load_id": load_id}.items()}
+    same["loaded_at"] = f"CAST({quote_literal(at)} AS TIMESTAMP)"
     columns = ", ".join(
-        f"{stamps[name]} AS {quote_identifier(name)}" if name in stamps else quote_identifier(name)
+        f"{same[name]} AS {quote_identifier(name)}" if name in same else quote_identifier(name)
         for name in table.column_names
     )
     engine.execute(f"CREATE OR REPLACE TEMP TABLE stamped_rows AS SELECT {columns} FROM {read.relation}")
-    relations = {"rows": (table, "stamped_rows")}
-    if read.bad or read.refused:
-        engine.execute(
-            "CREATE OR REPLACE TEMP TABLE stamped_quarantine AS "
-            f"SELECT kind, {quote_literal(load_id)} AS load_id, file, file_row, reasons, row_json "
-            f"FROM {read.bad_relation}"
-        )
-        relations["quarantine"] = (QUARANTINE, "stamped_quarantine")
-    return relations
+    return "stamped_rows"
+
+
+def stamp_quarantine(engine: DuckDBPyConnection, read: ReadRows, load_id: str) -> dict[str, tuple[Table, str]]:
+    """Make a relation of the bad rows, if there are any, ready to land beside the good ones."""
+    if not (read.bad or read.refused):
+        return {}
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE stamped_quarantine AS "
+        f"SELECT kind, {quote_literal(load_id)} AS load_id, file, file_row, reasons, row_json "
+        f"FROM {read.bad_relation}"
+    )
+    return {"quarantine": (QUARANTINE, "stamped_quarantine")}

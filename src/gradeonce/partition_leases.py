@@ -42,14 +42,22 @@ def hold_partitions(
     *,
     holder: str,
     wait_seconds: float | None = None,
+    key: Callable[[Table, str], str] | None = None,
 ) -> Iterator[Held]:
     """Hold the leases of these partitions while the block runs.
+
+    Args:
+        table: Whose fences say what each token must be above.
+        wait_seconds: How long to wait for a lease; None takes the setting.
+        key: Makes the key of a partition's lease; None takes the one that everybody takes who replaces the partition.
 
     Raises:
         LeaseHeld: If somebody else holds one and did not let go in time. The block did not run.
     """
     with ExitStack() as stack:
-        yield _acquired(stack, warehouse, leases, settings, clock, table, partitions, holder, wait_seconds)
+        yield _acquired(
+            stack, warehouse, leases, settings, clock, table, partitions, holder, wait_seconds, key or lease_key
+        )
 
 
 def _acquired(
@@ -62,6 +70,7 @@ def _acquired(
     partitions: Sequence[str],
     holder: str,
     wait_seconds: float | None,
+    key: Callable[[Table, str], str],
 ) -> Held:
     if leases is None:
         return Held(None, lambda: None)
@@ -73,7 +82,7 @@ def _acquired(
         held = stack.enter_context(
             acquire_all(
                 leases,
-                [(lease_key(table, partition), partial(accepted_token, partition)) for partition in partitions],
+                [(key(table, partition), partial(accepted_token, partition)) for partition in partitions],
                 ttl_seconds=settings.ttl_seconds,
                 holder=holder,
                 wait_seconds=settings.wait_seconds if wait_seconds is None else wait_seconds,

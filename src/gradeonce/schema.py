@@ -226,6 +226,19 @@ PREDICTIONS = Table(
     """),
 )
 
+STAGED_PREDICTIONS = Table(
+    name="staged_predictions",
+    partition="staging",
+    stamps=PREDICTIONS.stamps,
+    columns=_columns("""
+        staging  text  required
+        batch    text  required
+        worker   text  required
+    """)
+    + PREDICTIONS.columns,
+)
+"""What workers staged and nobody has merged yet. Each write is a partition of its own: written once, taken once."""
+
 ACTUALS = Table(
     name="player_game_actuals",
     partition="game_date",
@@ -378,7 +391,7 @@ REVISIONS = Table(
 LOADED_TABLES = {"predictions": PREDICTIONS, "actuals": ACTUALS, "injuries": INJURIES, "lines": LINES}
 """What `load` accepts, by the word the user types."""
 
-ROW_TABLES = (PREDICTIONS, ACTUALS, INJURIES, LINES, QUARANTINE, ACCURACY, REVISIONS)
+ROW_TABLES = (PREDICTIONS, STAGED_PREDICTIONS, ACTUALS, INJURIES, LINES, QUARANTINE, ACCURACY, REVISIONS)
 """Every table whose rows are partitioned; the small state (fences, runs, leases) is the warehouse's own."""
 
 OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")

@@ -119,14 +119,54 @@ def test_a_refused_version_that_is_seen_is_found() -> None:
     assert found(events, "G2") == ["r0 saw version vc of the run c, which was refused"]
 
 
+def test_a_version_that_was_never_committed_is_found() -> None:
+    """g was killed inside its commit: it is in no ledger, and yet a look saw its rows."""
+    events = with_events(attempt(4.5, "w3.1", "g", C, 3), looked(4.9, {SHELF: seen(C, "g")}))
+
+    assert found(events, "G2") == ["r0 saw version vc of the run g, which was never committed"]
+
+
+def test_rows_that_a_taken_back_commit_left_are_found() -> None:
+    """The server took back g's commit, g started again and was refused: its rows must never have been seen."""
+    events = with_events(
+        attempt(4.3, "w3.1", "g", C, 1),
+        Event(4.6, "w3.1", "again", {"run": "g", "after": "commit.pointed"}),
+        looked(4.65, {SHELF: seen(C, "g")}),
+        refused(4.7, "w3.1", "g", token=1),
+    )
+
+    assert found(events, "G2") == ["r0 saw version vc of the run g, which was refused"]
+
+
+def test_a_taken_back_commit_that_lands_at_the_second_try_breaks_nothing() -> None:
+    """Of the first try nothing is left: one version, one entry, one set of revisions."""
+    events = [
+        *without(lambda event: event.kind == "stands"),
+        attempt(4.3, "w3.1", "g", C, 3),
+        Event(4.6, "w3.1", "again", {"run": "g", "after": "commit.pointed"}),
+        acknowledged(4.85, "w3.1", "g", token=3, seq=4),
+        looked(5.1, {SHELF: seen(C, "g")}),
+        entry(4, "g", token=3, seq=4, content="hash-c", rows=7),
+        revised("g", "changed", "vb", "vc", 7),
+        revised("g", "removed", "vb", None, 1),
+        stands({SHELF: seen(C, "g")}),
+    ]
+
+    assert check(sorted(events, key=lambda event: event.at)) == []
+
+
 def test_half_of_a_publish_of_two_partitions_is_found() -> None:
     """Run d publishes both shelves at once; a look sees it on one of them only."""
     shelves = (SHELF, NEIGHBOUR)
+    parts = {
+        SHELF: {"status": "published", "token": 3, "seq": 4},
+        NEIGHBOUR: {"status": "published", "token": 3, "seq": 1},
+    }
     more = [
         attempt(5.1, "w0.1", "d", C, 3, shelves),
-        acknowledged(5.5, "w0.1", "d", token=3, seq=4, shelves=shelves),
+        Event(5.5, "w0.1", "acknowledged", {"run": "d", "shelves": parts}),
         entry(4, "d", token=3, seq=4, content="hash-c", rows=7),
-        entry(5, "d", token=3, seq=4, content="hash-c", rows=7, shelf=NEIGHBOUR),
+        entry(5, "d", token=3, seq=1, content="hash-c", rows=7, shelf=NEIGHBOUR),
         revised("d", "changed", "vb", "vc", 7),
         revised("d", "removed", "vb", None, 1),
         Event(
@@ -208,6 +248,17 @@ def test_an_old_token_acknowledged_after_a_newer_one_is_found_without_the_ledger
     assert "run f began after token 2 had been accepted, and was acknowledged with token 1" in found(events, "G3")
 
 
+def test_a_version_acknowledged_before_an_older_one_is_found() -> None:
+    """Same token: f began after version 3 had been acknowledged, and was told that it is version 2."""
+    events = [
+        event
+        for event in with_events(attempt(4.5, "w1.1", "f", C, 2), acknowledged(4.6, "w1.1", "f", token=2, seq=2))
+        if event.who != "judge"
+    ]
+
+    assert "run f began after version 3 had been acknowledged, and was acknowledged as version 2" in found(events, "G3")
+
+
 def test_a_reader_that_sees_a_token_fall_is_found() -> None:
     """Version b (token 2) was seen; a later look sees a (token 1) again."""
     events = with_events(looked(4.9, {SHELF: seen(A, "a")}))
@@ -255,6 +306,39 @@ def test_a_refused_run_that_was_committed_is_found() -> None:
     events = with_events(entry(4, "c", token=2, seq=4, content="hash-c", rows=7))
 
     assert "the ledger holds run c, whose worker was told that it was refused" in found(events, "G4")
+
+
+def test_a_version_that_the_ledger_does_not_tell_is_found() -> None:
+    """Versions 1 and 3, and no 2: whoever made it was never told, so only the gap tells."""
+    events = without(lambda event: event.data.get("run") == "b" and event.kind in ("ledger", "acknowledged", "revised"))
+
+    assert "the ledger tells version 3 where version 2 should follow" in found(events, "G4")
+
+
+def test_a_first_version_that_the_ledger_does_not_tell_is_found() -> None:
+    """Versions 2 and 3 only."""
+    events = without(lambda event: event.data.get("run") == "a" and event.kind in ("ledger", "acknowledged"))
+
+    assert "the ledger tells version 2 where version 1 should follow" in found(events, "G4")
+
+
+def test_versions_in_the_wrong_order_are_found() -> None:
+    """The entries of versions 2 and 3 have changed places."""
+    events = without(lambda event: event.kind == "ledger")
+    entries = [event for event in correct_history() if event.kind == "ledger"]
+
+    assert set(found([*events, entries[0], entries[2], entries[1]], "G4")) == {
+        "the ledger tells version 3 where version 2 should follow",
+        "the ledger tells version 2 where version 4 should follow",
+    }
+
+
+def test_a_version_that_was_seen_and_is_gone_is_found() -> None:
+    """b's worker was killed before he was told; a look saw b all the same, and the next one sees a again."""
+    never_told = without(lambda event: event.kind == "acknowledged" and event.data["run"] in ("b", "b_again"))
+    events = sorted([*never_told, looked(4.9, {SHELF: seen(A, "a")})], key=lambda event: event.at)
+
+    assert found(events, "G4") == ["readers saw version 2 of run b, and later version 1 again"]
 
 
 def test_acknowledged_work_that_is_not_seen_is_found() -> None:
@@ -320,6 +404,13 @@ def test_missing_revisions_are_found() -> None:
     events = without(lambda event: event.kind == "revised" and event.data["change"] == "changed")
 
     assert found(events, "G5") == ["run b led from va to vb, but its revisions say: 2 added from None to vb"]
+
+
+def test_a_run_without_any_revision_is_found() -> None:
+    """Both sums are missing."""
+    events = without(lambda event: event.kind == "revised")
+
+    assert found(events, "G5") == ["run b led from va to vb, but its revisions say: nothing"]
 
 
 def test_revisions_that_name_another_base_are_found() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import resvg_py
 
-from gradeonce.errors import InputError, UsageError
+from gradeonce.errors import ConfigError, InputError, UsageError
 from gradeonce.torture import judge, read_history, verdict_text, write_history
 from gradeonce.torture.chart import SECONDS_SHOWN, svg, window_of, write_chart
 from gradeonce.torture.history import Event, Recorder
@@ -175,5 +178,50 @@ def test_charts_are_written_as_svg_or_html(tmp_path: Path) -> None:
     page = (tmp_path / "c.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert "No violation." in page
-    with pytest.raises(UsageError, match=r"c\.png"):
-        write_chart(verdict, tmp_path / "c.png")
+    with pytest.raises(UsageError, match=r"c\.gif"):
+        write_chart(verdict, tmp_path / "c.gif")
+
+
+def test_a_chart_is_written_as_png(tmp_path: Path) -> None:
+    """Two pixels per unit of the drawing; width and height stand in bytes 16 to 24 of the file."""
+    write_chart(judge(correct_history()), tmp_path / "c.png")
+    root = ElementTree.fromstring(svg(judge(correct_history())))
+
+    found = (tmp_path / "c.png").read_bytes()
+    assert found[:8] == b"\x89PNG\r\n\x1a\n"
+    size = (int.from_bytes(found[16:20], "big"), int.from_bytes(found[20:24], "big"))
+    assert size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
+
+
+@pytest.mark.parametrize("missing", ["package", "fonts"])
+def test_a_png_that_cannot_be_drawn_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Without the package, or without a font (text would be left out silently): what to install, and no file."""
+    if missing == "package":
+        monkeypatch.setitem(sys.modules, "resvg_py", None)
+    else:
+        drawn = resvg_py.svg_to_bytes
+        monkeypatch.setattr(resvg_py, "svg_to_bytes", partial(drawn, skip_system_fonts=True))
+
+    with pytest.raises(ConfigError, match="PNG") as refused:
+        write_chart(judge(correct_history()), tmp_path / "c.png")
+
+    assert "nstall" in refused.value.hint
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_the_chart_shows_a_commit_that_was_lost() -> None:
+    """The way to the warehouse was cut at a step, and the run started again: a tick and a ring, each with its story."""
+    cut = {"fault": "cut", "number": 9, "workers": [1], "step": "commit.pointed", "seconds": 0.0, "mode": ""}
+    events = [Event(3.2, "w1.1", "fault", cut), Event(3.3, "w1.1", "again", {"run": "b", "after": "commit.pointed"})]
+    chart = svg(judge(with_events(*events)))
+
+    assert "way of w1 to the warehouse cut at commit.pointed" in chart
+    assert "run b starts again from base, after commit.pointed" in chart
+
+
+def test_publishes_that_started_again_are_counted() -> None:
+    """Before the fence was in hand others had come first; after it, a commit under way was lost."""
+    steps = ("commit.begun", "publish.staged", "commit.fenced", "commit.done")
+    verdict = judge(with_events(*(Event(3.2, "w1.1", "again", {"run": "b", "after": step}) for step in steps)))
+
+    assert (verdict.started_again, verdict.taken_back) == (2, 2)

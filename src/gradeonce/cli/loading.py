@@ -9,44 +9,23 @@ import click
 
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table, number
+from gradeonce.cli.reading_options import reading_options
 
 if TYPE_CHECKING:
-    from gradeonce.load import LoadReport
+    from gradeonce.load import LoadOptions, LoadReport
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(["predictions", "actuals", "injuries", "lines"]))
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--source", default="gradeonce", show_default=True, help="Layout of the files; see `gradeonce sources`.")
-@click.option("--select", type=click.Path(path_type=Path), help="A mapping of your own: one SELECT over {rows}.")
-@click.option("--with", "references", multiple=True, metavar="NAME=FILE", help="A further file that the layout needs.")
-@click.option(
-    "--on-bad-rows",
-    type=click.Choice(["fail", "quarantine"]),
-    default="fail",
-    show_default=True,
-    help="fail: nothing lands. quarantine: good rows land, bad ones are kept with their reasons.",
-)
-@click.option("--timezone", metavar="ZONE", help="Zone of instants without an offset, e.g. America/New_York.")
-@click.option("--ignore-extra", is_flag=True, help="Leave unknown columns out instead of refusing the file.")
-@click.option("--line-from", type=click.Choice(["lines"]), help="Take the line of predictions without one from lines.")
-@click.option("--book", "bookmaker", default="consensus", show_default=True, help="Whose lines: a name or consensus.")
-@click.option("--derive-recommendation", is_flag=True, help="Fill an empty recommendation: prediction against line.")
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def load(
     ctx: click.Context,
     kind: str,
     files: tuple[Path, ...],
-    source: str,
-    select: Path | None,
-    references: tuple[str, ...],
-    on_bad_rows: str,
-    timezone: str | None,
-    ignore_extra: bool,
-    line_from: str | None,
-    bookmaker: str,
-    derive_recommendation: bool,
+    options: LoadOptions,
     as_json: bool,
 ) -> None:
     """Load FILES of one KIND into the book: all of them or, if a row is bad, none.
@@ -58,19 +37,6 @@ def load(
 
     CSV, Parquet, JSON or JSON lines, plain or gzipped. The same content twice lands once.
     """
-    from gradeonce.load import LoadOptions
-
-    options = LoadOptions(
-        source=source,
-        select=select,
-        on_bad_rows=on_bad_rows,
-        timezone=timezone,
-        references=_references(references),
-        ignore_extra=ignore_extra,
-        line_from=line_from,
-        book=bookmaker,
-        derive_recommendation=derive_recommendation,
-    )
     with open_from_context(ctx) as book:
         report = book.load(kind, files, options)
     if as_json:
@@ -78,18 +44,6 @@ def load(
     else:
         for line in load_lines(report):
             click.echo(line)
-
-
-def _references(given: tuple[str, ...]) -> dict[str, Path]:
-    from gradeonce.errors import UsageError
-
-    references = {}
-    for text in given:
-        name, equals, path = text.partition("=")
-        if not equals or not name or not path:
-            raise UsageError(f"--with {text!r} is not of the form NAME=FILE, e.g. --with players=players.csv.")
-        references[name] = Path(path)
-    return references
 
 
 def load_document(report: LoadReport) -> dict[str, object]:

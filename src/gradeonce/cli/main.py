@@ -20,6 +20,7 @@ COMMANDS = {
     "init": ("setup", "Make a book and a commented gradeonce.toml; run again, it changes nothing."),
     "config": ("setup", "Show every setting and where its value comes from."),
     "load": ("loading", "Load predictions, actuals, injuries or lines from files."),
+    "stage": ("staging", "Let workers stage predictions side by side; merge all of a batch at once."),
     "sources": ("loading", "List the file layouts that can be loaded by name."),
     "grade": ("grading", "Grade a date, a range, or everything; each prediction exactly once."),
     "report": ("reporting", "Show win rate, MAE, bias, ROI per system, market, date, ..."),

@@ -33,7 +33,7 @@ FAULTS = "kill,pause,flush,cut,skew"
 )
 @click.option("--faults", default=FAULTS, show_default=True, help="Which faults may strike, comma-separated; or none.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write the history here, as JSON lines.")
-@click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), help="Draw the history: .svg or .html.")
+@click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), help="Draw the history: .svg, .png or .html.")
 @click.option(
     "--check",
     "history",
@@ -72,8 +72,8 @@ def torture(
     from gradeonce.errors import UsageError
     from gradeonce.torture import TortureOptions, judge, read_history, run_torture, verdict_text, write_history
 
-    if chart is not None and chart.suffix not in (".svg", ".html", ".htm"):
-        raise UsageError(f"A chart is an .svg or an .html file, not {chart.name}.")
+    if chart is not None and chart.suffix not in (".svg", ".png", ".html", ".htm"):
+        raise UsageError(f"A chart is an .svg, a .png or an .html file, not {chart.name}.")
     if history is not None:
         events = read_history(history)
     else:

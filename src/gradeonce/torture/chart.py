@@ -1,5 +1,5 @@
 """A chart of a history: one lane per worker, leases as bars with their tokens, faults, publishes and refusals on a time
-axis. Plain SVG written by hand; no library is needed to draw it or to look at it."""
+axis. Plain SVG written by hand; no library is needed to draw it or to look at it, but for a PNG."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from gradeonce.errors import UsageError
+from gradeonce.errors import ConfigError, UsageError
 from gradeonce.torture.history import Event
-from gradeonce.torture.verdict import Verdict, began_at
+from gradeonce.torture.verdict import HOLDING_STEPS, Verdict, began_at
 from gradeonce.torture.wording import told, verdict_text
 
 SECONDS_SHOWN = 12.0
 """A longer history is cut to the stretch in which something is to be seen."""
+
+PNG_ZOOM = 2
+"""Pixels per unit of the drawing: legible on a fine screen and in a slide."""
 
 _WIDTH, _LEFT, _TOP, _LANE = 1400, 90, 92, 46
 _SHELF_COLOURS = ("#cfe3f5", "#d9ecd0", "#f6e3c0", "#e5d8f0", "#d5eeee")
 _OK, _REFUSED, _DARK, _GREY, _ORANGE, _VIOLET = "#1a7f37", "#c4222b", "#1f2328", "#6e7781", "#fb8f44", "#8250df"
 
 _STYLE = """
-text { font: 11px system-ui, sans-serif; fill: #1f2328 }
+text { font: 11px system-ui, Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif }
+text { fill: #1f2328 }
 .small { font-size: 10px; fill: #57606a } .title { font-size: 15px; font-weight: 600 }
 .token { font-size: 10px; font-weight: 600 } .axis { stroke: #d0d7de; stroke-width: 1 }
 .violation { fill: #c4222b; font-weight: 600 } .flush { fill: #8250df }
@@ -45,17 +49,37 @@ class Window:
 
 
 def write_chart(verdict: Verdict, path: Path) -> None:
-    """Write the chart to a file: `.svg`, or `.html` with the verdict's text above it.
+    """Write the chart to a file: `.svg`, `.png`, or `.html` with the verdict's text above it.
 
     Raises:
         UsageError: For any other ending.
+        ConfigError: For a PNG, if what draws it is not installed.
     """
     if path.suffix == ".svg":
         path.write_text(svg(verdict), encoding="utf-8")
+    elif path.suffix == ".png":
+        path.write_bytes(_png(svg(verdict)))
     elif path.suffix in (".html", ".htm"):
         path.write_text(_page(verdict), encoding="utf-8")
     else:
-        raise UsageError(f"A chart is an .svg or an .html file, not {path.name}.")
+        raise UsageError(f"A chart is an .svg, a .png or an .html file, not {path.name}.")
+
+
+def _png(drawing: str) -> bytes:
+    try:
+        import resvg_py
+    except ImportError as error:
+        raise ConfigError(
+            "A chart as PNG needs resvg-py, which is not installed.",
+            hint="pip install 'gradeonce[chart]', or name an .svg file: that needs nothing.",
+        ) from error
+    drawn = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><style>{_STYLE}</style>'
+    drawn = drawn.replace("{", "{{").replace("}", "}}") + '<text y="15">{}</text></svg>'
+    word, blank = (drawn.format(content) for content in ("x", ""))
+    if resvg_py.svg_to_bytes(svg_string=word) == resvg_py.svg_to_bytes(svg_string=blank):
+        # It leaves out text for which it finds no font, and says nothing.
+        raise ConfigError("No font for a PNG is installed.", hint="Install DejaVu Sans, or name an .svg file.")
+    return bytes(resvg_py.svg_to_bytes(svg_string=drawing, zoom=PNG_ZOOM))
 
 
 def svg(verdict: Verdict) -> str:
@@ -146,7 +170,7 @@ def _faults_on_all(events: Sequence[Event], window: Window, bottom: int) -> Iter
 def _lane(events: Sequence[Event], slot: int, window: Window, y: int) -> Iterator[str]:
     """Draw one worker: first what lasts, then the marks on top."""
     for event in events:
-        if event.kind == "fault" and event.data["fault"] in ("cut", "skew"):
+        if event.kind == "fault" and event.data["fault"] in ("cut", "skew") and not event.data.get("step"):
             yield from _strip(event, window, y)
     yield from _leases(events, window, y)
     yield from _stops(events, window, y)
@@ -158,6 +182,12 @@ def _lane(events: Sequence[Event], slot: int, window: Window, y: int) -> Iterato
             yield _mark(
                 event, f'<path d="M{x - 5:.1f} {y + 15} l10 12 m0 -12 l-10 12" stroke="{_DARK}" stroke-width="3"/>'
             )
+        elif event.kind == "fault" and event.data["fault"] == "cut" and event.data.get("step"):
+            tick = f'<rect x="{x - 1.5:.1f}" y="{y + 28}" width="3" height="16" fill="{_ORANGE}"/>'
+            yield _mark(event, tick)
+        elif event.kind == "again" and event.data["after"] in HOLDING_STEPS:
+            ring = f'<circle cx="{x:.1f}" cy="{y + 36}" r="4.5" fill="none" stroke="{_ORANGE}" stroke-width="2"/>'
+            yield _mark(event, ring)
         elif event.kind == "acknowledged":
             published = any(part["status"] == "published" for part in event.data["shelves"].values())
             fill = _OK if published else "white"
@@ -275,15 +305,20 @@ def _legend(y: int) -> Iterator[str]:
         (f'<path d="M8 -10 l10 12 m0 -12 l-10 12" stroke="{_DARK}" stroke-width="3"/>', "killed (SIGKILL)"),
         (f'<rect width="26" height="3" y="-5" fill="{_ORANGE}"/>', "lock store cut off"),
         (f'<rect width="26" height="3" y="-5" fill="{_VIOLET}"/>', "clock off"),
+        (f'<rect x="12" width="3" height="14" y="-11" fill="{_ORANGE}"/>', "way to the warehouse cut"),
+        (
+            f'<circle cx="13" cy="-4" r="4.5" fill="none" stroke="{_ORANGE}" stroke-width="2"/>',
+            "commit lost, starts again",
+        ),
         (f'<circle cx="13" cy="-4" r="3.5" fill="{_OK}" stroke="{_OK}"/>', "published"),
         (f'<circle cx="13" cy="-4" r="3.5" fill="white" stroke="{_OK}" stroke-width="1.5"/>', "unchanged"),
         (f'<path d="M13 -11 l7 7 l-7 7 l-7 -7 z" fill="{_REFUSED}"/>', "refused"),
         (f'<path d="M13 -11 l6 12 h-12 z" fill="{_REFUSED}"/>', "violation"),
     )
     for number, (sign, meaning) in enumerate(entries):
-        x = 12 + 300 * (number % 5)
+        x = 12 + 250 * (number % 6)
         yield (
-            f'<g transform="translate({x} {y + 18 + 24 * (number // 5)})">{sign}'
+            f'<g transform="translate({x} {y + 18 + 24 * (number // 6)})">{sign}'
             f'<text x="34" y="0">{escape(meaning)}</text></g>'
         )
 

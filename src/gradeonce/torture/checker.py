@@ -88,6 +88,8 @@ def _torn(records: Records, shelf: str, seen: Seen, *, was_filled: bool) -> str:
         return f"{seen.rows} rows of version {attempt.version}, which has {attempt.rows}, or other amounts in them"
     if seen.runs[0] in records.refused:
         return f"version {attempt.version} of the run {seen.runs[0]}, which was refused"
+    if not records.was_committed(seen.runs[0], shelf):
+        return f"version {attempt.version} of the run {seen.runs[0]}, which was never committed"
     return ""
 
 
@@ -137,15 +139,23 @@ def no_stale_writer(records: Records) -> Iterator[Violation]:
 
 
 def _late_acceptance(shelf: str, commits: Sequence[Commit]) -> Iterator[Violation]:
-    """Find runs that began after another was acknowledged with a higher token, and were acknowledged all the same."""
+    """Find runs that began after another was acknowledged with a higher token or version, and came before it."""
     told = sorted((commit for commit in commits if commit.acked_at), key=lambda commit: commit.acked_at or 0.0)
     highest: Commit | None = None
+    newest: Commit | None = None
     waiting = iter(told)
     upcoming = next(waiting, None)
     for commit in sorted(told, key=lambda commit: commit.began_at):
         while upcoming is not None and (upcoming.acked_at or 0.0) <= commit.began_at:
             highest = upcoming if highest is None or upcoming.token > highest.token else highest
+            newest = upcoming if newest is None or upcoming.seq > newest.seq else newest
             upcoming = next(waiting, None)
+        if newest is not None and commit.seq < newest.seq:
+            message = (
+                f"run {commit.run} began after version {newest.seq} had been acknowledged, "
+                f"and was acknowledged as version {commit.seq}"
+            )
+            yield Violation("G3", commit.acked_at or 0.0, shelf, message, (newest.run, commit.run))
         if highest is not None and commit.token < highest.token:
             message = (
                 f"run {commit.run} began after token {highest.token} had been accepted, "
@@ -196,10 +206,45 @@ def no_lost_work(records: Records) -> Iterator[Violation]:
         elif commit.run in records.refused:
             message = f"the ledger holds run {commit.run}, whose worker was told that it was refused"
             yield Violation("G4", records.ended_at, commit.shelf, message, (commit.run,))
+    yield from _missing_versions(records)
     yield from _acknowledged_but_not_seen(records)
+    yield from _seen_and_gone(records)
     yield from _other_than_last_stands(records)
     for finding in records.findings or ():
         yield Violation("G4", records.ended_at, "", f"the ledger does not verify: {finding}")
+
+
+def _missing_versions(records: Records) -> Iterator[Violation]:
+    """Find gaps: the ledger tells every version of a shelf, from the first on and in order."""
+    last: dict[str, Commit | None] = {}
+    for commit in records.ledger:
+        before = last.get(commit.shelf)
+        expected = before.seq + 1 if before else 1
+        # Two entries of one version are a matter of G3.
+        if commit.seq != expected and not (before and commit.seq == before.seq):
+            message = f"the ledger tells version {commit.seq} where version {expected} should follow"
+            runs = (before.run, commit.run) if before else (commit.run,)
+            yield Violation("G4", commit.acked_at or records.ended_at, commit.shelf, message, runs)
+        last[commit.shelf] = commit
+
+
+def _seen_and_gone(records: Records) -> Iterator[Violation]:
+    """Find looks that saw an older version than a look that had ended before, whoever was told of either."""
+    steps = _steps(records)
+    for shelf, sights in _sights(records).items():
+        newest: Commit | None = None
+        done = sorted(sights, key=lambda sight: sight[1])
+        upcoming = 0
+        for began_at, at, seen in sights:
+            while upcoming < len(done) and done[upcoming][1] <= began_at:
+                step = steps.get((shelf, done[upcoming][2].runs[0]))
+                if step is not None and (newest is None or step.seq > newest.seq):
+                    newest = step
+                upcoming += 1
+            now = steps.get((shelf, seen.runs[0]))
+            if now is not None and newest is not None and now.seq < newest.seq:
+                message = f"readers saw version {newest.seq} of run {newest.run}, and later version {now.seq} again"
+                yield Violation("G4", at, shelf, message, (newest.run, now.run))
 
 
 def _acknowledged_but_not_seen(records: Records) -> Iterator[Violation]:

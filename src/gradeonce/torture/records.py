@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gradeonce.torture.history import Event
 
@@ -152,6 +153,14 @@ class Records:
             ended_at=ended_at,
             by_version={attempt.version: attempt for attempt in attempts.values()},
         )
+
+    def was_committed(self, run: str, shelf: str) -> bool:
+        """Say whether a run is known to have committed on a shelf; also true as long as the ledger was not read."""
+        return self.findings is None or (run, shelf) in self._committed
+
+    @cached_property
+    def _committed(self) -> frozenset[tuple[str, str]]:
+        return frozenset((commit.run, commit.shelf) for commit in (*self.ledger, *self.acks))
 
     def commits(self) -> dict[str, list[Commit]]:
         """Return, by shelf and in order of seq, every step that happened: the ledger's, and those only acknowledged."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gradeonce.model import Copies, EntryDraft, Fence, Move, PartitionFacts, Query
 from gradeonce.schema import SmallTable, Table
 from gradeonce.statements import quote_identifier
+from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -161,25 +162,6 @@ class Stage(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Landed:
-    """What a load did.
-
-    Attributes:
-        load_id: Identity of the load.
-        rows: Rows that landed.
-        known: Rows left out because the very same row stood already.
-        partitions: Partitions touched.
-        already: True when this content was loaded before, and nothing landed now.
-    """
-
-    load_id: str
-    rows: int
-    known: int
-    partitions: tuple[str, ...]
-    already: bool = False
-
-
 class Warehouse(Protocol):
     """A place for tables whose partitions are replaced whole."""
 
@@ -221,8 +203,22 @@ class Warehouse(Protocol):
         *,
         content_id: str,
         on_step: OnStep,
+        terms: Terms = APPEND,
     ) -> Landed:
-        """Append relations of the engine to their tables, all or nothing, once per content_id."""
+        """Append relations of the engine to their tables, all or nothing, once per content_id.
+
+        Raises:
+            LeaseLost: If a fence has accepted a higher token than ours. Nothing landed.
+            PublishConflict: If a partition that was to be emptied is no longer as it was seen. Nothing landed.
+        """
+        ...
+
+    def empty(self, emptied: Emptied, *, on_step: OnStep) -> None:
+        """Take all rows out of partitions, all or nothing, and say so in the ledger.
+
+        Raises:
+            PublishConflict: If a partition is no longer as it was seen. Nothing changed.
+        """
         ...
 
     def find_load(self, content_id: str) -> str | None:

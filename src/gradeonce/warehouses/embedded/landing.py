@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradeonce.chain import add_hashes
-from gradeonce.errors import PublishConflict
-from gradeonce.model import Change, EntryDraft, Move
+from gradeonce.errors import LeaseLost, PublishConflict, ValidationFailed
+from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
-from gradeonce.warehouses.base import Landed, OnStep
+from gradeonce.warehouses.base import OnStep
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
 from gradeonce.warehouses.embedded.files import copy_to_parquet, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, relation
 from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, relation_facts, row_text, seal_file
 from gradeonce.warehouses.engine import run
+from gradeonce.warehouses.landing_terms import APPEND, Landed, Latest, Terms, landing_entry, landing_moves
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """What one relation of a load amounts to: its steps, the fences they start from, its file if any row lands."""
+
+    moves: list[Move]
+    fences: Mapping[str, Fence]
+    file: WrittenFile | None
+    outdated: int
+
+    @property
+    def rows(self) -> int:
+        return sum(self.file.rows.values()) if self.file else 0
 
 
 def land(
@@ -32,57 +46,47 @@ def land(
     *,
     content_id: str,
     on_step: OnStep,
+    terms: Terms,
 ) -> Landed:
     """Append each relation's new rows to its table in one transaction.
 
     Args:
-        relations: By a name for the file: the table, and the relation with the table's columns.
+        relations: By a name for the file: the table, and the relation with the table's columns. The terms are those of
+            the first.
         entry: The ledger entry, to which what landed where is added.
 
     Raises:
-        PublishConflict: If somebody appended to one of the partitions meanwhile. Nothing landed.
+        LeaseLost: If a fence has accepted a higher token than ours. Nothing landed.
+        PublishConflict: If somebody moved one of the partitions meanwhile. Nothing landed.
     """
-    moves: list[Move] = []
-    files: list[WrittenFile] = []
-    landed: dict[str, int] = {}
-    known = 0
     unique = unique_name(entry.run_id)
     staged = [folder / STAGING_FOLDER / f"{unique}.{name}.parquet" for name in relations]
+    arrivals: list[_Arrival] = []
+    known = outdated = 0
     try:
         for path, (table, name) in zip(staged, relations.values(), strict=True):
             offered = fetch(engine, f"SELECT count(*) FROM {name}").rows[0][0]
-            more = _new_rows(engine, catalog, folder, table, name, path, unique, on_step)
-            if more is not None:
-                moves += more[0]
-                files.append(more[1])
-            landed[table.name] = sum(more[1].rows.values()) if more else 0
-            known += offered - landed[table.name]
+            arrival = _arrive(
+                engine, catalog, folder, table, name, path, unique, on_step, APPEND if arrivals else terms
+            )
+            arrivals.append(arrival)
+            known += offered - arrival.rows - arrival.outdated
+            outdated += arrival.outdated
         primary = next(iter(relations.values()))[0]
-        draft = replace(
-            entry,
-            table=primary.name,
-            rows=landed[primary.name],
-            details={
-                **entry.details,
-                "known_rows": known,
-                "content_id": content_id,
-                "partitions": [
-                    {
-                        "partition": move.partition,
-                        "token": 0,
-                        "seq": move.base_seq + 1,
-                        "rows": move.rows,
-                        "content_hash": move.content_hash,
-                    }
-                    for move in moves
-                    if move.table == primary.name
-                ],
-                "files": {file.path: file.sha256 for file in files},
-            },
-        )
+        first = arrivals[0]
+        partitions = tuple(move.partition for move in first.moves if move.change is Change.APPEND)
+        landed = Landed(entry.run_id, first.rows, known, partitions, outdated=outdated)
+        files = [arrival.file for arrival in arrivals if arrival.file]
         try:
-            catalog.commit(moves, files, [draft], version=entry.run_id, on_step=on_step, content_id=content_id)
-        except PublishConflict:
+            terms.judge(landed)
+            draft = landing_entry(entry, primary, first.moves, first.fences, landed, content_id)
+            draft = replace(draft, details={**draft.details, "files": {file.path: file.sha256 for file in files}})
+            drafts = [draft, terms.emptied.draft()] if terms.emptied else [draft]
+            # Fences with a token first: a holder who is late must hear that, rather than what he has missed.
+            moves = [move for arrival in arrivals for move in arrival.moves]
+            moves += terms.emptied.moves() if terms.emptied else []
+            catalog.commit(moves, files, drafts, version=entry.run_id, on_step=on_step, content_id=content_id)
+        except (PublishConflict, LeaseLost, ValidationFailed):
             # Refused for certain, so nobody points at these files. After any other error they wait for collection.
             for file in files:
                 (folder / file.path).unlink(missing_ok=True)
@@ -90,11 +94,10 @@ def land(
     finally:
         for path in staged:
             path.unlink(missing_ok=True)
-    partitions = tuple(move.partition for move in moves if move.table == primary.name)
-    return Landed(entry.run_id, landed[primary.name], known, partitions)
+    return landed
 
 
-def _new_rows(
+def _arrive(
     engine: DuckDBPyConnection,
     catalog: Catalog,
     folder: Path,
@@ -103,39 +106,46 @@ def _new_rows(
     path: Path,
     unique: str,
     on_step: OnStep,
-) -> tuple[list[Move], WrittenFile] | None:
+    terms: Terms,
+) -> _Arrival:
     part = quote_identifier(table.partition)
     touched = [row[0] for row in fetch(engine, f"SELECT DISTINCT CAST({part} AS VARCHAR) FROM {name} ORDER BY 1").rows]
-    fences = catalog.fences(table, touched)
-    source = name
-    if any(fence.rows for fence in fences.values()):
+    fences = catalog.fences(table, sorted({*touched, *(terms.tokens or ())}))
+    source, outdated = name, 0
+    if any(fences[partition].rows for partition in touched):
         # Read after the fences: rows that somebody lands in between move a seq, and our commit is refused.
         segments = catalog.live_segments([table.name])[table.name]
         old = relation(table, segments, folder, partitions=touched)
         standing = statement(__package__, "rows.sql", "standing_rows", row_text=row_text(table), old=f"({old})")
         run(engine, f"CREATE OR REPLACE TEMP TABLE standing_rows AS {standing}")
-        run(engine, f"CREATE OR REPLACE TEMP TABLE unknown_rows AS {_unknown(table, name)}")
+        if terms.latest is not None:
+            source, outdated = "latest_rows", _leave_out_older(engine, name, terms.latest)
+        run(engine, f"CREATE OR REPLACE TEMP TABLE unknown_rows AS {_unknown(table, source)}")
         source = "unknown_rows"
     columns = ", ".join(quote_identifier(column) for column in table.column_names)
     copy_to_parquet(engine, f"SELECT {columns} FROM {source} ORDER BY {part}", path)
     on_step("land.staged")
     facts = relation_facts(engine, table, f"read_parquet({quote_literal(str(path))})")
+    moves = landing_moves(table, facts, fences, terms.tokens)
     if not facts:
-        return None
-    moves = [
-        Move(
-            table=table.name,
-            partition=fact.partition,
-            change=Change.APPEND,
-            token=None,
-            base_seq=fences[fact.partition].seq,
-            rows=fences[fact.partition].rows + fact.rows,
-            content_hash=add_hashes(fences[fact.partition].content_hash, fact.content_hash),
-        )
-        for fact in facts
-    ]
+        return _Arrival(moves, fences, None, outdated)
     rows = {fact.partition: fact.rows for fact in facts}
-    return moves, seal_file(engine, folder, table, path, f"{unique}.parquet", rows, on_step)
+    return _Arrival(moves, fences, seal_file(engine, folder, table, path, f"{unique}.parquet", rows, on_step), outdated)
+
+
+def _leave_out_older(engine: DuckDBPyConnection, name: str, latest: Latest) -> int:
+    """Make `latest_rows` of the rows that nothing in `standing_rows` comes before; return how many were left out."""
+    same_key = [f"s.{c} IS NOT DISTINCT FROM n.{c}" for c in map(quote_identifier, latest.key)]
+    select = statement(
+        __package__,
+        "rows.sql",
+        "latest_rows",
+        new=name,
+        same_key=" AND ".join(same_key),
+        stands_before=latest.stands_before("s", "n"),
+    )
+    run(engine, f"CREATE OR REPLACE TEMP TABLE latest_rows AS {select}")
+    return int(fetch(engine, f"SELECT (SELECT count(*) FROM {name}) - (SELECT count(*) FROM latest_rows)").rows[0][0])
 
 
 def _unknown(table: Table, name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from gradeonce.chain import Entry
-from gradeonce.model import EntryDraft
+from gradeonce.model import Change, EntryDraft
 from gradeonce.schema import QUARANTINE, REVISIONS
 from gradeonce.warehouses.embedded.catalog import LiveSegment
 
@@ -36,7 +36,10 @@ class RecordedPointers:
         for path in draft.details.get("files", {}):
             files.setdefault(PurePosixPath(path).parent.name, []).append(path)
         for part in draft.details.get("partitions", ()):
-            self._add(draft.table, part["partition"], files.get(draft.table, ()))
+            change = part.get("change", Change.APPEND)
+            if change != Change.KEEP:
+                own = files.get(draft.table, ())
+                self._add(draft.table, part["partition"], own, replace=change == Change.REPLACE)
         if files.get(QUARANTINE.name):
             self._add(QUARANTINE.name, draft.details.get("kind", ""), files[QUARANTINE.name])
         if draft.status == "published" and draft.partition:

@@ -18,6 +18,11 @@ SELECT DISTINCT CAST({column} AS VARCHAR), CAST({partition} AS VARCHAR) FROM {re
 -- The rows that a load is held against.
 SELECT *, md5({row_text}) AS row_md5 FROM {old}
 
+-- name: latest_rows
+-- Rows of a load that no standing row with the same key comes before.
+SELECT n.* FROM {new} n
+WHERE NOT EXISTS (SELECT 1 FROM standing_rows s WHERE {same_key} AND {stands_before})
+
 -- name: unknown_rows
 -- Rows of a load that do not stand in the book yet, whatever load brought them.
 SELECT n.* FROM (SELECT *, md5({row_text}) AS row_md5 FROM {new}) n

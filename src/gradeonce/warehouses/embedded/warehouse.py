@@ -12,7 +12,7 @@ from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import PublishConflict, RefusedForSafety
 from gradeonce.model import EntryDraft, Fence, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
-from gradeonce.warehouses.base import Capabilities, Landed, OnStep, Params, Rows
+from gradeonce.warehouses.base import Capabilities, OnStep, Params, Rows
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
 from gradeonce.warehouses.embedded.files import require_free_space, require_local_disk
 from gradeonce.warehouses.embedded.landing import land
@@ -21,6 +21,7 @@ from gradeonce.warehouses.embedded.snapshot import EngineReader, define_small_st
 from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, EmbeddedStage
 from gradeonce.warehouses.embedded.verify import verify_files, verify_tables
 from gradeonce.warehouses.engine import open_engine
+from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -152,6 +153,7 @@ class EmbeddedWarehouse:
         *,
         content_id: str,
         on_step: OnStep,
+        terms: Terms = APPEND,
     ) -> Landed:
         """See `Warehouse.land`."""
         require_free_space(self._folder, self._minimum_free_megabytes)
@@ -159,15 +161,29 @@ class EmbeddedWarehouse:
             found = self._catalog.find_load(content_id)
             if found is not None:
                 return Landed(found, 0, 0, (), already=True)
+            if terms.emptied is not None:
+                # Outside the try: what somebody else has emptied cannot be had by trying again.
+                terms.emptied.refuse_moved(self._catalog.fences(terms.emptied.table, terms.emptied.partitions))
             try:
                 return land(
-                    engine, self._catalog, self._folder, relations, entry, content_id=content_id, on_step=on_step
+                    engine,
+                    self._catalog,
+                    self._folder,
+                    relations,
+                    entry,
+                    content_id=content_id,
+                    on_step=on_step,
+                    terms=terms,
                 )
             except PublishConflict:
                 # Somebody landed rows in one of our partitions: what is new must be judged again from there.
                 if attempt == LAND_ATTEMPTS - 1:
                     raise
         raise AssertionError("unreachable")
+
+    def empty(self, emptied: Emptied, *, on_step: OnStep) -> None:
+        """See `Warehouse.empty`."""
+        self._catalog.commit(emptied.moves(), [], [emptied.draft()], version=emptied.entry.run_id, on_step=on_step)
 
     def find_load(self, content_id: str) -> str | None:
         """See `Warehouse.find_load`."""

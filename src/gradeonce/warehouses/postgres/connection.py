@@ -20,6 +20,9 @@ CONNECT_SECONDS = 10
 LOCK_SECONDS = 60
 """How long a statement waits for rows that another transaction holds, before it is given up and tried again."""
 
+COMMIT_IDLE_SECONDS = 30
+"""How long we may stand still inside a commit before the server takes it back: neighbours wait for our locks."""
+
 _NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -71,6 +74,10 @@ class Session:
         into hours.
         """
         self.execute("SET LOCAL enable_nestloop TO off")
+
+    def let_go_when_idle(self) -> None:
+        """Have the server take the transaction back if we stand still in it, as a paused process does."""
+        self.execute(f"SET LOCAL idle_in_transaction_session_timeout TO '{COMMIT_IDLE_SECONDS}s'")
 
     def copy_in(self, sql: str, blocks: Iterable[bytes]) -> None:
         """Send a file to the server, block by block."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradeonce.chain import add_hashes
-from gradeonce.model import Change, EntryDraft, Fence, Move, PartitionFacts
+from gradeonce.errors import WarehouseError
+from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal
-from gradeonce.warehouses.base import Landed, OnStep
+from gradeonce.warehouses.base import OnStep
 from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, run
+from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms, landing_entry, landing_moves
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Session
@@ -45,6 +46,15 @@ class Offered:
     partitions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Arrival:
+    """What one relation of a load amounts to: its steps, the rows that land, the rows older than what stands."""
+
+    moves: list[Move]
+    rows: int
+    outdated: int
+
+
 def offer(engine: DuckDBPyConnection, table: Table, relation: str, path: Path) -> Offered:
     """Write a relation of the local engine to a file that PostgreSQL can read."""
     part = quote_identifier(table.partition)
@@ -59,13 +69,23 @@ def offer(engine: DuckDBPyConnection, table: Table, relation: str, path: Path) -
 
 
 def land(
-    session: Session, offers: Mapping[str, Offered], entry: EntryDraft, *, content_id: str, on_step: OnStep
+    session: Session,
+    offers: Mapping[str, Offered],
+    entry: EntryDraft,
+    *,
+    content_id: str,
+    on_step: OnStep,
+    terms: Terms,
 ) -> Landed:
     """Append each offer's new rows to its table and commit.
 
     Args:
-        offers: By a name for the relation; the first one is what the load is about.
+        offers: By a name for the relation; the first one is what the load is about, and the terms are its own.
         entry: The ledger entry, to which what landed where is added.
+
+    Raises:
+        LeaseLost: If a fence has accepted a higher token than ours. Nothing landed.
+        PublishConflict: If a partition that was to be emptied is no longer as it was seen. Nothing landed.
     """
     if not session.execute(state.sql("add_load"), {"content_id": content_id, "load_id": entry.run_id}):
         found = session.query(state.sql("find_load"), {"content_id": content_id}).rows[0][0]
@@ -73,63 +93,78 @@ def land(
     for name, offered in offers.items():
         _send(session, name, offered)
     on_step("land.sent")
+    session.let_go_when_idle()
     # From here on nobody else appends to these partitions, so what is new is judged once.
-    places = [(offered.table.name, partition) for offered in offers.values() for partition in offered.partitions]
-    fences = state.lock_fences(session, places)
-    moves: list[Move] = []
-    landed: dict[str, int] = {}
-    known = 0
+    fences = _lock(session, offers, terms)
     on_step("land.locked")
     session.join_by_hash()
-    for name, offered in offers.items():
-        found_facts = _judge(
-            session, name, offered, any(fences[offered.table.name, p].rows for p in offered.partitions)
-        )
-        moves += [_move(offered.table, fact, fences[offered.table.name, fact.partition]) for fact in found_facts]
-        landed[offered.table.name] = sum(fact.rows for fact in found_facts)
-        known += offered.rows - landed[offered.table.name]
+    arrivals = [
+        _judge(session, name, offered, fences[offered.table.name], terms if number == 0 else APPEND)
+        for number, (name, offered) in enumerate(offers.items())
+    ]
     on_step("land.staged")
+    offered_rows = sum(offered.rows for offered in offers.values())
     primary = next(iter(offers.values())).table
+    landed = Landed(
+        load_id=entry.run_id,
+        rows=arrivals[0].rows,
+        known=offered_rows - sum(arrival.rows + arrival.outdated for arrival in arrivals),
+        partitions=tuple(move.partition for move in arrivals[0].moves if move.change is Change.APPEND),
+        outdated=arrivals[0].outdated,
+    )
+    terms.judge(landed)
+    # Fences with a token first: a holder who is late must hear that, rather than what he has missed.
+    moves = [move for arrival in arrivals for move in arrival.moves]
+    moves += terms.emptied.moves() if terms.emptied else []
     if moves:
         state.advance(session, moves, version=entry.run_id)
     on_step("commit.fenced")
-    for name, offered in offers.items():
-        if landed[offered.table.name]:
+    for (name, offered), arrival in zip(offers.items(), arrivals, strict=True):
+        if arrival.rows:
             columns = ", ".join(quote_identifier(column) for column in offered.table.column_names)
             session.execute(
                 f"INSERT INTO {quote_identifier(offered.table.name)} ({columns}) SELECT {columns} FROM {_new(name)}"
             )
+    if terms.emptied:
+        take_out(session, terms.emptied)
     on_step("commit.pointed")
-    state.append(session, [_draft(entry, primary, moves, landed[primary.name], known, content_id)])
+    drafts = [landing_entry(entry, primary, arrivals[0].moves, fences[primary.name], landed, content_id)]
+    state.append(session, [*drafts, terms.emptied.draft()] if terms.emptied else drafts)
     on_step("commit.ledgered")
     session.commit()
     on_step("commit.done")
-    partitions = tuple(move.partition for move in moves if move.table == primary.name)
-    return Landed(entry.run_id, landed[primary.name], known, partitions)
+    return landed
 
 
-def _draft(entry: EntryDraft, primary: Table, moves: list[Move], rows: int, known: int, content_id: str) -> EntryDraft:
-    return replace(
-        entry,
-        table=primary.name,
-        rows=rows,
-        details={
-            **entry.details,
-            "known_rows": known,
-            "content_id": content_id,
-            "partitions": [
-                {
-                    "partition": move.partition,
-                    "token": 0,
-                    "seq": move.base_seq + 1,
-                    "rows": move.rows,
-                    "content_hash": move.content_hash,
-                }
-                for move in moves
-                if move.table == primary.name
-            ],
-        },
+def take_out(session: Session, emptied: Emptied) -> None:
+    """Delete the rows of partitions whose fences were moved on, and see that they are the rows that stood."""
+    removed = session.execute(
+        sql(
+            "remove",
+            table=quote_identifier(emptied.table.name),
+            partition=quote_identifier(emptied.table.partition),
+            partitions=partition_list(emptied.table, emptied.partitions),
+        )
     )
+    if removed != emptied.rows:
+        raise WarehouseError(
+            f"{emptied.table.name} held {removed} rows where its fences say {emptied.rows}; nothing was taken out.",
+            hint="Somebody else writes to this table: run `gradeonce ledger verify --deep`.",
+        )
+
+
+def _lock(session: Session, offers: Mapping[str, Offered], terms: Terms) -> dict[str, dict[str, Fence]]:
+    """Hold the fences of every partition concerned; return them by table and partition, as they now stand."""
+    places = {(offered.table.name, partition) for offered in offers.values() for partition in offered.partitions}
+    places |= {(next(iter(offers.values())).table.name, partition) for partition in terms.tokens or ()}
+    if terms.emptied:
+        places |= {(terms.emptied.table.name, partition) for partition in terms.emptied.partitions}
+    fences: dict[str, dict[str, Fence]] = {offered.table.name: {} for offered in offers.values()}
+    for (table, partition), fence in state.lock_fences(session, places).items():
+        fences.setdefault(table, {})[partition] = fence
+    if terms.emptied:
+        terms.emptied.refuse_moved(fences[terms.emptied.table.name])
+    return fences
 
 
 def send_file(session: Session, name: str, table: Table, path: Path) -> None:
@@ -154,11 +189,11 @@ def _copy(session: Session, name: str, offered: Offered) -> None:
     session.copy_in(f"COPY {sent} FROM STDIN {options}", _blocks(offered.path))
 
 
-def _judge(session: Session, name: str, offered: Offered, has_standing: bool) -> list[PartitionFacts]:
+def _judge(session: Session, name: str, offered: Offered, fences: Mapping[str, Fence], terms: Terms) -> _Arrival:
     """Put the rows that say something new into a table of their own; return what they amount to."""
-    table = offered.table
+    table, outdated = offered.table, 0
     select = identified(table, quote_identifier(f"sent_{name}"), key=table.version_of)
-    if has_standing:
+    if any(fences[partition].rows for partition in offered.partitions):
         made = quote_identifier(f"identified_{name}")
         standing = quote_identifier(f"standing_{name}")
         session.execute(f"CREATE TEMP TABLE {made} ON COMMIT DROP AS {select}")
@@ -171,25 +206,25 @@ def _judge(session: Session, name: str, offered: Offered, has_standing: bool) ->
             f"CREATE TEMP TABLE {standing} ON COMMIT DROP AS {identified(table, rows, key=table.version_of)}"
         )
         session.execute(f"ANALYZE {made}, {standing}")
+        if terms.latest is not None:
+            # As one text each: PostgreSQL joins by hash only what it compares with an equals sign.
+            same_key = " AND ".join(
+                f"coalesce(CAST(s.{c} AS text), chr(30)) = coalesce(CAST(n.{c} AS text), chr(30))"
+                for c in map(quote_identifier, terms.latest.key)
+            )
+            older = terms.latest.stands_before("s", "n")
+            outdated = session.execute(
+                sql("leave_out_older", new=made, standing=standing, same_key=same_key, stands_before=older)
+            )
         select = sql("unknown_versions" if table.version_of else "unknown_rows", new=made, standing=standing)
     session.execute(f"CREATE TEMP TABLE {_new(name)} ON COMMIT DROP AS {select}")
-    return facts(session, table, _new(name))
+    found = facts(session, table, _new(name))
+    moves = landing_moves(table, found, fences, terms.tokens)
+    return _Arrival(moves, sum(fact.rows for fact in found), outdated)
 
 
 def _new(name: str) -> str:
     return quote_identifier(f"new_{name}")
-
-
-def _move(table: Table, fact: PartitionFacts, fence: Fence) -> Move:
-    return Move(
-        table=table.name,
-        partition=fact.partition,
-        change=Change.APPEND,
-        token=None,
-        base_seq=fence.seq,
-        rows=fence.rows + fact.rows,
-        content_hash=add_hashes(fence.content_hash, fact.content_hash),
-    )
 
 
 def fetch_table(session: Session, engine: DuckDBPyConnection, table: Table, partitions: tuple[str, ...]) -> None:

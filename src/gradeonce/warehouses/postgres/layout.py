@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradeonce.errors import RefusedForSafety
-from gradeonce.schema import ROW_TABLES, SMALL_TABLES, Table
+from gradeonce.schema import ROW_TABLES, SMALL_TABLES, STAGED_PREDICTIONS, Table
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.warehouses.postgres import belt, small
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
 
-STEPS = ("state", "row_tables", "views")
+STEPS = ("state", "row_tables", "views", "staged_predictions")
 """What `init` does, in order; a step that was done is never done again, and a new one goes to the end."""
 
 _STATE_TABLES = ("publish_fences", "row_tables", "loaded_contents", "ledger", "ledger_head", "grading_runs", "loads")
@@ -92,8 +92,9 @@ def _make_indexes(session: Session, table: Table, physical: str) -> None:
 
 
 def _do(session: Session, step: str, names: Mapping[str, str]) -> None:
-    if step == "row_tables":
-        for table in ROW_TABLES:
+    if step in ("row_tables", STAGED_PREDICTIONS.name):
+        # A step of its own for a table that became one of ours later; a new book has it already, and it stays as it is.
+        for table in ROW_TABLES if step == "row_tables" else (STAGED_PREDICTIONS,):
             physical = names.get(table.name, table.name)
             if physical == table.name:
                 make_table(session, table)

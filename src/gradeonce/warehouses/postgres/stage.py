@@ -16,9 +16,6 @@ from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.landing import send_file
 from gradeonce.warehouses.postgres.rows import facts, identified, json_of, partition_list, sql, typed
 
-COMMIT_IDLE_SECONDS = 30
-"""How long we may stand still inside a commit before the server takes it back: neighbours wait for our locks."""
-
 
 class PostgresStage:
     """The staged rows of one run: they live and die with the transaction."""
@@ -131,7 +128,7 @@ class PostgresStage:
         self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
     ) -> list[Entry]:
         """See `Stage.commit`."""
-        self._session.execute(f"SET LOCAL idle_in_transaction_session_timeout TO '{COMMIT_IDLE_SECONDS}s'")
+        self._session.let_go_when_idle()
         on_step("commit.begun")
         if copies is not Copies.NONE:
             # Before any fence is held, so that whoever waits for the table's lock makes nobody wait for a fence.

@@ -13,12 +13,13 @@ from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
-from gradeonce.warehouses.base import Landed, OnStep, Params, Rows
+from gradeonce.warehouses.base import OnStep, Params, Rows
 from gradeonce.warehouses.engine import open_engine
+from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 from gradeonce.warehouses.postgres import layout, small, state
 from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
 from gradeonce.warehouses.postgres.connection import Connections, Session
-from gradeonce.warehouses.postgres.landing import fetch_table, land, offer
+from gradeonce.warehouses.postgres.landing import fetch_table, land, offer, take_out
 from gradeonce.warehouses.postgres.rows import partition_list, sql
 from gradeonce.warehouses.postgres.stage import PostgresStage
 from gradeonce.warehouses.postgres.verify import verify_table
@@ -165,6 +166,7 @@ class PostgresWarehouse:
         *,
         content_id: str,
         on_step: OnStep,
+        terms: Terms = APPEND,
     ) -> Landed:
         """See `Warehouse.land`."""
         found = self.find_load(content_id)
@@ -175,10 +177,24 @@ class PostgresWarehouse:
                 name: offer(engine, table, relation, Path(folder) / f"{name}.csv")
                 for name, (table, relation) in relations.items()
             }
-            for offered in offers.values():
-                self.fences(offered.table, offered.partitions)
+            for number, offered in enumerate(offers.values()):
+                self.fences(offered.table, [*offered.partitions, *((terms.tokens or ()) if number == 0 else ())])
             with self._connections.transaction() as session:
-                return land(session, offers, entry, content_id=content_id, on_step=on_step)
+                return land(session, offers, entry, content_id=content_id, on_step=on_step, terms=terms)
+
+    def empty(self, emptied: Emptied, *, on_step: OnStep) -> None:
+        """See `Warehouse.empty`."""
+        with self._connections.transaction() as session:
+            session.let_go_when_idle()
+            on_step("commit.begun")
+            state.advance(session, emptied.moves(), version=emptied.entry.run_id)
+            on_step("commit.fenced")
+            take_out(session, emptied)
+            on_step("commit.pointed")
+            state.append(session, [emptied.draft()])
+            on_step("commit.ledgered")
+            session.commit()
+        on_step("commit.done")
 
     def find_load(self, content_id: str) -> str | None:
         """See `Warehouse.find_load`."""

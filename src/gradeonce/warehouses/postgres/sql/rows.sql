@@ -79,6 +79,11 @@ SELECT DISTINCT CAST({partition} AS text) FROM {table}
 WHERE {column} = ANY(ARRAY(SELECT DISTINCT {column} FROM {other} WHERE {other_partition} = ANY({partitions})))
 ORDER BY 1
 
+-- name: leave_out_older
+-- Rows of a load that a standing row with the same key comes before.
+DELETE FROM {new} n
+WHERE EXISTS (SELECT 1 FROM {standing} s WHERE {same_key} AND {stands_before})
+
 -- name: unknown_rows
 -- Rows of a load that do not stand in the book yet, whatever load brought them.
 SELECT n.* FROM {new} n WHERE NOT EXISTS (SELECT 1 FROM {standing} s WHERE s.row_md5 = n.row_md5)
