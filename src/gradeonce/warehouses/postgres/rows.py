@@ -11,6 +11,8 @@ from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.postgres.capabilities import CAST_TYPES
 from gradeonce.warehouses.postgres.connection import Session
 
+_HASH_BYTES = 16
+
 
 def sql(name: str, /, **slots: str) -> str:
     """Return one statement over rows."""
@@ -23,16 +25,24 @@ def text_of(names: Sequence[str]) -> str:
     return sql("row_text", values=values)
 
 
-def identified(table: Table, relation: str, *, key: Sequence[str], columns: Sequence[str] | None = None) -> str:
+def hashed(table: Table, relation: str, *, columns: Sequence[str] | None = None) -> str:
+    """Return the SELECT of a relation's rows with `row_md5`."""
+    return sql("hashed", columns=_listed(table, columns), row_text=text_of(table.content), relation=relation)
+
+
+def identified(table: Table, relation: str, *, key: Sequence[str]) -> str:
     """Return the SELECT of a relation's rows with `row_key` and `row_md5`."""
-    listed = ", ".join(f"r.{quote_identifier(name)}" for name in columns or table.column_names)
     return sql(
         "identified",
-        columns=listed,
+        columns=_listed(table, None),
         row_key=text_of(key) if key else "CAST(NULL AS text)",
         row_text=text_of(table.content),
         relation=relation,
     )
+
+
+def _listed(table: Table, columns: Sequence[str] | None) -> str:
+    return ", ".join(f"r.{quote_identifier(name)}" for name in columns or table.column_names)
 
 
 def typed(table: Table, relation: str) -> str:
@@ -46,19 +56,18 @@ def typed(table: Table, relation: str) -> str:
 
 def facts(session: Session, table: Table, relation: str) -> list[PartitionFacts]:
     """Return rows and content hash per partition of a relation that carries `row_md5`."""
-    counted = session.query(
-        sql(
-            "facts",
-            partition=quote_identifier(table.partition),
-            relation=relation,
-            low=sql("half", md5="row_md5", first="1"),
-            high=sql("half", md5="row_md5", first="17"),
-        )
+    sums = ", ".join(f"sum(get_byte(row_md5, {byte}))" for byte in range(_HASH_BYTES))
+    counted = session.query(sql("facts", partition=quote_identifier(table.partition), relation=relation, sums=sums))
+    return [PartitionFacts(partition, rows, _hash_of(sums)) for partition, rows, *sums in counted.rows]
+
+
+def _hash_of(sums: Sequence[int]) -> str:
+    """Return the content hash that the sums of each byte amount to: the local engine reads the last byte first."""
+    half = _HASH_BYTES // 2
+    high, low = (
+        sum(int(total) << (8 * place) for place, total in enumerate(part)) for part in (sums[:half], sums[half:])
     )
-    return [
-        PartitionFacts(partition, rows, content_hash(int(low), int(high)))
-        for partition, rows, low, high in counted.rows
-    ]
+    return content_hash(low, high)
 
 
 def partition_list(table: Table, partitions: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows,
 from gradeonce.warehouses.postgres import belt, state
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.landing import send_file
-from gradeonce.warehouses.postgres.rows import facts, identified, json_of, partition_list, sql, typed
+from gradeonce.warehouses.postgres.rows import facts, hashed, json_of, partition_list, sql, text_of, typed
 
 
 class PostgresStage:
@@ -47,7 +47,7 @@ class PostgresStage:
             send_file(self._session, name, table, path)
         scope = f"WITH {', '.join(scopes)} " if scopes else ""
         rows = typed(self._table, f"({scope}SELECT * FROM ({query.sql}) AS answer)")
-        select = identified(self._table, f"({rows})", key=(self._table.partition, *self._table.key))
+        select = hashed(self._table, f"({rows})")
         self._read_at = state.now(self._session)
         self._session.join_by_hash()
         self._session.execute(f"CREATE TEMP TABLE staged ON COMMIT DROP AS {select}", query.params)
@@ -60,7 +60,7 @@ class PostgresStage:
 
     def facts_of(self, table: Table, relation: str) -> list[PartitionFacts]:
         """See `Stage.facts_of`."""
-        select = identified(table, relation, key=(), columns=(table.partition,))
+        select = hashed(table, relation, columns=(table.partition,))
         return facts(self._session, table, f"({select}) AS hashed")
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
@@ -75,7 +75,7 @@ class PostgresStage:
         """See `Stage.derive`."""
         self._derived.append(table)
         relation = staged_relation(table)
-        select = identified(table, f"({typed(table, f'({sql})')})", key=(table.partition, *table.key))
+        select = hashed(table, f"({typed(table, f'({sql})')})")
         self._session.execute(f"CREATE TEMP TABLE {relation} ON COMMIT DROP AS {select}")
         return StagedRows(relation, facts(self._session, table, relation))
 
@@ -87,16 +87,13 @@ class PostgresStage:
         table = self._table
         within = f"{quote_identifier(table.partition)} = ANY({partition_list(table, partitions)})"
         standing = f"(SELECT * FROM {quote_identifier(table.name)} WHERE {within})"
-        old = identified(table, standing, key=(table.partition, *table.key))
-        self._session.execute(f"CREATE TEMP TABLE old ON COMMIT DROP AS {old}")
-        self._session.execute("ANALYZE staged, old")
-        new = f"(SELECT * FROM staged WHERE {within})"
-        select = self._revised_by_key(reason_sql, new) if self._carries else self._revised_by_row(reason_sql, new)
+        self._session.execute(f"CREATE TEMP TABLE old ON COMMIT DROP AS {hashed(table, standing)}")
+        select = self._revised_by_key(reason_sql, within) if self._carries else self._revised_by_row(reason_sql, within)
         self._session.execute(f"CREATE TEMP TABLE revisions ON COMMIT DROP AS {select}", {"run_id": self._run_id})
         counted = self._session.query(sql("revised"))
         return {partition: Revised(added, removed, changed) for partition, added, removed, changed in counted.rows}
 
-    def _revised_by_key(self, reason_sql: str, new: str) -> str:
+    def _revised_by_key(self, reason_sql: str, within: str) -> str:
         table = self._table
         return sql(
             "revisions",
@@ -106,11 +103,11 @@ class PostgresStage:
             key_json=json_of(table, table.key, "coalesce(n.{0}, o.{0})"),
             old_json=json_of(table, table.content, "o.{0}"),
             new_json=json_of(table, table.content, "n.{0}"),
-            new=new,
-            old="old",
+            row_key=self._row_key,
+            within=within,
         )
 
-    def _revised_by_row(self, reason_sql: str, new: str) -> str:
+    def _revised_by_row(self, reason_sql: str, within: str) -> str:
         table = self._table
         return sql(
             "row_revisions",
@@ -120,7 +117,7 @@ class PostgresStage:
             key_json=json_of(table, table.key, "d.{0}"),
             row_json=json_of(table, table.column_names, "d.{0}"),
             columns=", ".join(quote_identifier(name) for name in table.column_names),
-            new=new,
+            new=f"(SELECT * FROM staged WHERE {within})",
             old="old",
         )
 
@@ -161,20 +158,30 @@ class PostgresStage:
             return entry
         return replace(entry, details={**entry.details, "inputs_read_at": self._read_at})
 
+    @property
+    def _row_key(self) -> str:
+        return text_of((self._table.partition, *self._table.key))
+
     def _replace(self, partitions: Sequence[str], on_step: OnStep) -> None:
+        """Let the staged rows stand: where rows keep their stamps, only those that differ are written."""
         table, part = quote_identifier(self._table.name), quote_identifier(self._table.partition)
-        listed = partition_list(self._table, partitions)
         columns = ", ".join(quote_identifier(name) for name in self._table.column_names)
-        removed = self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
-        if self._compared and not self._carries:
-            self._verify_removed(removed)
+        revised = self._compared if self._carries else ()
+        whole = [partition for partition in partitions if partition not in revised]
+        listed, of_revised = partition_list(self._table, whole), partition_list(self._table, revised)
+        if whole:
+            removed = self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
+            if self._compared and not self._carries:
+                self._verify_removed(removed)
+        if revised:
+            remove = sql("remove_revised", table=table, partition=part, partitions=of_revised, row_key=self._row_key)
+            self._session.execute(remove)
         on_step("commit.removed")
-        if not self._carries:
+        if whole:
             put = sql("put", table=table, columns=columns, staged="staged", partition=part, partitions=listed)
-        else:
-            values = ", ".join(_carried(name, name in self._table.stamps) for name in self._table.column_names)
-            put = sql("put_carried", table=table, columns=columns, values=values, partition=part, partitions=listed)
-        self._session.execute(put)
+            self._session.execute(put)
+        if revised:
+            self._session.execute(sql("put_revised", table=table, columns=columns))
 
     def _replace_derived(self, table: Table, replaced: dict[str, Move]) -> None:
         if not replaced:
@@ -237,16 +244,9 @@ class PostgresStage:
                 "partitions": list(rows),
                 "rows": list(rows.values()),
                 "version": self._run_id,
-                "at": state.now(self._session),
             },
         )
 
 
 def _replaced(moves: Sequence[Move], table: Table) -> dict[str, Move]:
     return {move.partition: move for move in moves if move.table == table.name and move.change is Change.REPLACE}
-
-
-def _carried(name: str, is_stamp: bool) -> str:
-    quoted = quote_identifier(name)
-    # o.row_key is null exactly where no unchanged old row was found.
-    return f"CASE WHEN o.row_key IS NULL THEN n.{quoted} ELSE o.{quoted} END" if is_stamp else f"n.{quoted}"

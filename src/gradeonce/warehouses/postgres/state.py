@@ -52,7 +52,6 @@ def advance(session: Session, moves: Sequence[Move], *, version: str) -> None:
                 "hashes": [move.content_hash for move in stepping],
                 "keeps": [move.change is Change.KEEP for move in stepping],
                 "version": version,
-                "at": now(session),
             },
         ).rows
     }
@@ -93,16 +92,14 @@ def append(session: Session, drafts: Sequence[EntryDraft]) -> list[Entry]:
     """Append to the chain. Last in a transaction: neighbours wait for each other from here to the commit."""
     if not drafts:
         return []
-    number, previous = session.query(sql("lock_head")).rows[0]
-    # Read after the lock, so that instants rise with the numbers.
-    at = now(session)
+    number, previous, at = session.query(sql("lock_head")).rows[0]
     entries = []
     for draft in drafts:
         entry = seal(number + 1, at, draft, previous)
         number, previous = entry.number, entry.entry_hash
         entries.append(entry)
-    session.execute(sql("add_entries"), {"entries": json.dumps([_row(entry) for entry in entries])})
-    session.execute(sql("move_head"), {"number": number, "entry_hash": previous})
+    rows = json.dumps([_row(entry) for entry in entries])
+    session.execute(sql("add_entries"), {"entries": rows, "number": number, "entry_hash": previous})
     return entries
 
 

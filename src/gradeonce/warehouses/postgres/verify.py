@@ -9,7 +9,7 @@ from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.connection import Session
-from gradeonce.warehouses.postgres.rows import facts, identified
+from gradeonce.warehouses.postgres.rows import facts, hashed
 
 
 def verify_table(
@@ -38,7 +38,7 @@ def verify_table(
             )
     name = quote_identifier(table.name)
     if deep:
-        select = identified(table, name, key=(), columns=(table.partition,))
+        select = hashed(table, name, columns=(table.partition,))
         counted = {f.partition: (f.rows, f.content_hash) for f in facts(session, table, f"({select}) AS hashed")}
     else:
         part = f"CAST({quote_identifier(table.partition)} AS text)"

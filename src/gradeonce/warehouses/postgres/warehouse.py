@@ -93,6 +93,8 @@ class PostgresWarehouse:
 
     def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
         """See `Warehouse.fences`."""
+        if not partitions:
+            return {}
         with self._reading() as session:
             state.refuse_other_columns(session, table)
             found = state.fences(session, table.name)

@@ -2,24 +2,33 @@
 -- One text per row, the same on every engine: unit separator between values, record separator for null.
 concat_ws(chr(31), {values})
 
--- name: half
--- Eight bytes of a hash as a number, last byte first, as the local engine reads them; signed, since sums are taken modulo
--- 2^64. Turning the hexadecimal text round turns each byte's two digits round as well: the masks turn them back.
-((CAST(CAST('x' || substr(reverse({md5}), {first}, 16) AS bit(64)) AS bigint) & 1085102592571150095) << 4)
-    | ((CAST(CAST('x' || substr(reverse({md5}), {first}, 16) AS bit(64)) AS bigint) >> 4) & 1085102592571150095)
-
 -- name: facts
--- Rows and content hash per partition. Sums of row hashes do not depend on the order of rows.
-SELECT coalesce(CAST({partition} AS text), 'null') AS partition, count(*) AS rows, sum({low}) AS low, sum({high}) AS high
+-- Rows per partition, and for each of the 16 bytes of a row's hash the sum over the rows: the content hash is put together
+-- from these sums, and they do not depend on the order of rows.
+SELECT coalesce(CAST({partition} AS text), 'null') AS partition, count(*) AS rows, {sums}
 FROM {relation}
 GROUP BY {partition} ORDER BY 1
 
+-- name: hashed
+-- Rows with the hash of their content. The rows are made first (OFFSET 0): merged into this SELECT, everything that makes
+-- them would be worked out twice, for the column and for the hash.
+SELECT {columns}, decode(md5({row_text}), 'hex') AS row_md5 FROM (SELECT * FROM {relation} AS made OFFSET 0) AS r
+
 -- name: identified
 -- Rows with their key as one text (null parts equal) and the hash of their content.
-SELECT {columns}, {row_key} AS row_key, md5({row_text}) AS row_md5 FROM {relation} AS r
+SELECT {columns}, {row_key} AS row_key, decode(md5({row_text}), 'hex') AS row_md5 FROM {relation} AS r
 
 -- name: revisions
--- What a publish adds, removes and changes against what stands.
+-- What a publish adds, removes and changes against what stands. Only rows whose like is not on the other side are matched
+-- by their keys, and only for those is anything written.
+WITH o AS (
+    SELECT r.*, {row_key} AS row_key FROM old r
+    WHERE NOT EXISTS (SELECT 1 FROM staged s WHERE s.row_md5 = r.row_md5)
+),
+n AS (
+    SELECT r.*, {row_key} AS row_key FROM staged r
+    WHERE {within} AND NOT EXISTS (SELECT 1 FROM old s WHERE s.row_md5 = r.row_md5)
+)
 SELECT CAST(coalesce(n.{partition}, o.{partition}) AS text) AS partition, {table} AS table_name,
     CASE WHEN o.row_key IS NULL THEN 'added' WHEN n.row_key IS NULL THEN 'removed' ELSE 'changed' END AS change,
     CASE WHEN o.row_key IS NULL THEN 'new row' WHEN n.row_key IS NULL THEN 'row no longer counts' ELSE {reason} END
@@ -27,9 +36,9 @@ SELECT CAST(coalesce(n.{partition}, o.{partition}) AS text) AS partition, {table
     {key_json} AS key_json,
     CASE WHEN o.row_key IS NOT NULL THEN {old_json} END AS old_json,
     CASE WHEN n.row_key IS NOT NULL THEN {new_json} END AS new_json,
-    CAST($run_id AS text) AS run_id, statement_timestamp() AT TIME ZONE 'UTC' AS revised_at
-FROM {new} n FULL JOIN {old} o ON n.row_key = o.row_key
-WHERE n.row_key IS NULL OR o.row_key IS NULL OR n.row_md5 <> o.row_md5
+    CAST($run_id AS text) AS run_id, statement_timestamp() AT TIME ZONE 'UTC' AS revised_at,
+    o.row_key AS old_key, n.row_md5 AS new_md5
+FROM n FULL JOIN o ON n.row_key = o.row_key
 
 -- name: row_revisions
 -- What a publish adds and removes where copies of a key may stand: whole rows, each as often as it stands.
@@ -57,12 +66,16 @@ DELETE FROM {table} WHERE {partition} = ANY({partitions})
 -- The staged rows become the partitions.
 INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} WHERE {partition} = ANY({partitions})
 
--- name: put_carried
--- The same; a row whose content did not change keeps the stamps of the run that wrote it.
+-- name: remove_revised
+-- Rows that are gone or come in another version. A row that did not change is not touched: it keeps the stamps of the run
+-- that wrote it.
+DELETE FROM {table} r USING revisions v
+WHERE r.{partition} = ANY({partitions}) AND v.old_key = {row_key}
+
+-- name: put_revised
+-- Rows that are new or come in another version.
 INSERT INTO {table} ({columns})
-SELECT {values}
-FROM staged n LEFT JOIN old o ON o.row_key = n.row_key AND o.row_md5 = n.row_md5
-WHERE n.{partition} = ANY({partitions})
+SELECT {columns} FROM staged WHERE row_md5 IN (SELECT new_md5 FROM revisions WHERE new_md5 IS NOT NULL)
 
 -- name: put_revisions
 -- The revisions that follow.

@@ -46,7 +46,8 @@ UPDATE publish_fences f
 SET token = greatest(f.token, coalesce(m.token, f.token)), seq = f.seq + 1, rows = m.rows,
     content_hash = m.content_hash,
     version = CASE WHEN m.keeps THEN f.version ELSE $version END,
-    published_at = CASE WHEN m.keeps THEN f.published_at ELSE $at END
+    published_at = CASE WHEN m.keeps THEN f.published_at ELSE
+        to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') END
 FROM unnest(
     $tables::text[], $partitions::text[], $tokens::bigint[], $base_seqs::bigint[], $rows::bigint[],
     $hashes::text[], $keeps::boolean[]
@@ -58,7 +59,8 @@ RETURNING f.table_name, f.partition;
 -- name: add_to_fences
 -- Rows that were added to partitions that nobody replaces (revisions): made if missing, counted up.
 INSERT INTO publish_fences AS f (table_name, partition, seq, rows, version, published_at)
-SELECT $table, p, 1, n, $version, $at FROM unnest($partitions::text[], $rows::bigint[]) AS t (p, n) ORDER BY p
+SELECT $table, p, 1, n, $version, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
+FROM unnest($partitions::text[], $rows::bigint[]) AS t (p, n) ORDER BY p
 ON CONFLICT (table_name, partition) DO UPDATE
 SET seq = f.seq + 1, rows = f.rows + excluded.rows, version = excluded.version, published_at = excluded.published_at;
 
@@ -75,15 +77,14 @@ INSERT INTO loaded_contents (content_id, load_id) VALUES ($content_id, $load_id)
 SELECT load_id FROM loaded_contents WHERE content_id = $content_id;
 
 -- name: lock_head
--- The end of the chain, held until the commit: whoever appends next waits here, and only here.
-SELECT number, entry_hash FROM ledger_head FOR UPDATE;
-
--- name: move_head
--- The new end of the chain.
-UPDATE ledger_head SET number = $number, entry_hash = $entry_hash;
+-- The end of the chain, held until the commit: whoever appends next waits here, and only here. The clock is read when the
+-- row is ours, so that instants rise with the numbers.
+WITH head AS MATERIALIZED (SELECT number, entry_hash FROM ledger_head FOR UPDATE)
+SELECT number, entry_hash, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') FROM head;
 
 -- name: add_entries
--- More links.
+-- More links, and the new end of the chain.
+WITH moved AS (UPDATE ledger_head SET number = $number, entry_hash = $entry_hash)
 INSERT INTO ledger (number, at, kind, run_id, table_name, partition, status, token, seq, rows, content_hash, holder,
     details, previous_hash, entry_hash)
 SELECT number, at, kind, run_id, table_name, partition, status, token, seq, rows, content_hash, holder,
