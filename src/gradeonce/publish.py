@@ -497,16 +497,7 @@ def validate(
     if foreign:
         failures.append(f"foreign_partition: rows of {', '.join(foreign[:SAMPLE_KEYS])}, which nobody asked to publish")
     rules = [*_built_in(table, copies), *validations]
-    row_rules = [rule for rule in rules if not rule.groups]
-    # All rules over rows in one scan, each over groups in one of its own; examples are looked for only when one broke.
-    counts = ", ".join(f"count(*) FILTER (WHERE {rule.broken})" for rule in row_rules)
-    counted = (
-        list(zip(row_rules, stage.query(f"SELECT {counts} FROM {relation}").rows[0], strict=True)) if counts else []
-    )
-    for rule in rules:
-        if rule.groups:
-            groups = f"SELECT 1 FROM {relation} GROUP BY {rule.groups} HAVING {rule.broken}"
-            counted.append((rule, stage.query(f"SELECT count(*) FROM ({groups}) AS broken").rows[0][0]))
+    counted = _broken(stage, rules, relation)
     key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
     for rule, broken in counted:
         if broken:
@@ -519,6 +510,21 @@ def validate(
         raise ValidationFailed(
             f"The rows staged for {table.name} break {len(failures)} rule(s): {'; '.join(failures)}.", failures=failures
         )
+
+
+def _broken(stage: Stage, rules: Sequence[Validation], relation: str) -> list[tuple[Validation, int]]:
+    """Return how many rows, or groups, break each rule: one query, in which all rules over rows are one scan."""
+    over_rows = [rule for rule in rules if not rule.groups]
+    over_groups = [rule for rule in rules if rule.groups]
+    if not rules:
+        return []
+    counts = ", ".join(f"count(*) FILTER (WHERE {rule.broken})" for rule in over_rows)
+    parts = [f"(SELECT {counts} FROM {relation}) AS over_rows"] if counts else []
+    for number, rule in enumerate(over_groups):
+        groups = f"SELECT 1 FROM {relation} GROUP BY {rule.groups} HAVING {rule.broken}"
+        parts.append(f"(SELECT count(*) FROM ({groups}) AS broken) AS over_groups_{number}")
+    found = stage.query(f"SELECT * FROM {', '.join(parts)}").rows[0]
+    return list(zip([*over_rows, *over_groups], found, strict=True))
 
 
 def _refuse_standing_copies(stage: Stage, table: Table) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,10 @@ from gradeonce.warehouses.postgres.errors import driver_missing, translated
 
 if TYPE_CHECKING:
     import psycopg
+
+JOIN_BY_HASH = "enable_nestloop TO off"
+"""For transactions that stage: the planner knows nothing of rows that were staged or sent a moment ago, and nested
+loops over them turn seconds into hours."""
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 60
@@ -35,11 +39,8 @@ class Session:
         self.is_open = True
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
-        """Run one statement that returns rows."""
-        cursor = self._run(sql, params)
-        if cursor.description is None:
-            raise UsageError("The query returns nothing.", hint="Only SELECT is allowed here.")
-        return Rows(tuple(column.name for column in cursor.description), cursor.fetchall())
+        """Run one statement that returns rows, or several; return the last rows."""
+        return _last_rows(self._run(sql, params))
 
     def select(self, sql: str, params: Params | None = None) -> Rows:
         """Run one SELECT of a user's; whatever else it is, it is refused.
@@ -59,21 +60,11 @@ class Session:
             cursor = psycopg.Cursor(self._connection).execute(text, binary=True)
         except psycopg.Error as error:
             raise translated(error) from error
-        if cursor.description is None:
-            raise UsageError("The query returns nothing.", hint="Only SELECT is allowed here.")
-        return Rows(tuple(column.name for column in cursor.description), cursor.fetchall())
+        return _last_rows(cursor)
 
     def execute(self, sql: str, params: Params | None = None) -> int:
         """Run one statement; return how many rows it touched."""
         return self._run(sql, params).rowcount
-
-    def join_by_hash(self) -> None:
-        """Forbid nested loops to the end of the transaction.
-
-        The planner knows nothing of rows that were staged or sent a moment ago; nested loops over them turn seconds
-        into hours.
-        """
-        self.execute("SET LOCAL enable_nestloop TO off")
 
     def let_go_when_idle(self) -> None:
         """Have the server take the transaction back if we stand still in it, as a paused process does."""
@@ -115,6 +106,21 @@ class Session:
             raise translated(error) from error
 
 
+def _last_rows(cursor: psycopg.Cursor[Any]) -> Rows:
+    found: Rows | None = None
+    while True:
+        result = cursor.pgresult
+        if result is not None and result.nfields:
+            # Names only: the driver's own description of a column looks its type up.
+            names = tuple((result.fname(place) or b"").decode() for place in range(result.nfields))
+            found = Rows(names, cursor.fetchall())
+        if not cursor.nextset():
+            break
+    if found is None:
+        raise UsageError("The query returns nothing.", hint="Only SELECT is allowed here.")
+    return found
+
+
 def _bound(sql: str, params: Params | None) -> tuple[str, Mapping[str, Any] | None]:
     """Return the text with `$name` as the driver spells it. Any: whatever the driver can bind."""
     if not params:
@@ -143,28 +149,62 @@ class Connections:
         self._idle: list[psycopg.Connection[Any]] = []
 
     @contextmanager
-    def transaction(self, *, reads_only: bool = False) -> Iterator[Session]:
+    def transaction(self, *, reads_only: bool = False, settings: Sequence[str] = ()) -> Iterator[Session]:
         """Open a transaction; what is not committed inside the block is taken back.
 
         Args:
             reads_only: Everything in it is as of one instant, and nothing can be changed.
+            settings: Further settings for the transaction, each as `name TO value`.
         """
-        connection = self._idle.pop() if self._idle else self._connect()
-        session = Session(connection)
-        level = "REPEATABLE READ READ ONLY" if reads_only else "READ COMMITTED"
-        try:
-            session.execute(
-                f"BEGIN ISOLATION LEVEL {level}; "
-                f"SET LOCAL search_path TO {quote_identifier(self.schema)}, public; "
-                "SET LOCAL datestyle TO 'ISO, YMD'; SET LOCAL timezone TO 'UTC'; "
-                "SET LOCAL standard_conforming_strings TO on; "
-                f"SET LOCAL lock_timeout TO '{LOCK_SECONDS}s'; "
-                "SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'" + ("; SELECT 1" if reads_only else "")
-                # The instant of which everything is read is that of the first query: this one.
-            )
+        # The instant of which everything is read is that of the first query: the one at the end of this.
+        with self._begun(self._begin(reads_only, settings) + ("; SELECT 1" if reads_only else "")) as (session, _):
             yield session
-        finally:
-            self._give_back(connection, session)
+
+    def read(self, sql: str, params: Params | None = None) -> Rows:
+        """Run one statement, or several, in a read-only transaction, on one way to the server; return the last rows."""
+        text, values = _bound(f"{self._begin(True, ())}; {sql}; COMMIT", params)
+        with self._begun(text, values) as (session, cursor):
+            session.is_open = False
+            return _last_rows(cursor)
+
+    def _begin(self, reads_only: bool, settings: Sequence[str]) -> str:
+        level = "REPEATABLE READ READ ONLY" if reads_only else "READ COMMITTED"
+        given = (
+            f"search_path TO {quote_identifier(self.schema)}, public",
+            "datestyle TO 'ISO, YMD'",
+            "timezone TO 'UTC'",
+            "standard_conforming_strings TO on",
+            f"lock_timeout TO '{LOCK_SECONDS}s'",
+            "jit TO off",
+            "work_mem TO '64MB'",
+            *settings,
+        )
+        return f"BEGIN ISOLATION LEVEL {level}; " + "; ".join(f"SET LOCAL {setting}" for setting in given)
+
+    @contextmanager
+    def _begun(
+        self, text: str, values: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[Session, psycopg.Cursor[Any]]]:
+        """Run a text that begins a transaction; Any: whatever the driver can bind."""
+        import psycopg
+
+        while True:
+            was_idle = bool(self._idle)
+            connection = self._idle.pop() if was_idle else self._connect()
+            session = Session(connection)
+            try:
+                try:
+                    cursor = connection.execute(text, values)
+                except psycopg.Error as error:
+                    if was_idle and connection.closed:
+                        # The server was restarted since: every idle connection is as dead as this one.
+                        self.close()
+                        continue
+                    raise translated(error) from error
+                yield session, cursor
+            finally:
+                self._give_back(connection, session)
+            return
 
     def _connect(self) -> psycopg.Connection[Any]:
         import psycopg

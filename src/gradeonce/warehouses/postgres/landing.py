@@ -97,7 +97,6 @@ def land(
     # From here on nobody else appends to these partitions, so what is new is judged once.
     fences = _lock(session, offers, terms)
     on_step("land.locked")
-    session.join_by_hash()
     arrivals = [
         _judge(session, name, offered, fences[offered.table.name], terms if number == 0 else APPEND)
         for number, (name, offered) in enumerate(offers.items())

@@ -48,8 +48,7 @@ class PostgresStage:
         scope = f"WITH {', '.join(scopes)} " if scopes else ""
         rows = typed(self._table, f"({scope}SELECT * FROM ({query.sql}) AS answer)")
         select = hashed(self._table, f"({rows})")
-        self._read_at = state.now(self._session)
-        self._session.join_by_hash()
+        self._read_at = state.read_at(self._session, query.inputs)
         self._session.execute(f"CREATE TEMP TABLE staged ON COMMIT DROP AS {select}", query.params)
 
     def facts(self) -> list[PartitionFacts]:

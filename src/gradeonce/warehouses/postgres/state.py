@@ -10,6 +10,7 @@ from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, Wareh
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Column, ColumnType, Table
 from gradeonce.statements import statement
+from gradeonce.warehouses.base import Rows
 from gradeonce.warehouses.postgres.connection import Session
 
 
@@ -18,9 +19,20 @@ def sql(name: str) -> str:
     return statement("gradeonce.warehouses.postgres.sql", "state.sql", name)
 
 
-def fences(session: Session, table: str) -> dict[str, Fence]:
-    """Return every fence of a table by partition, in order."""
-    return {row[1]: Fence(*row) for row in session.query(sql("fences"), {"table": table}).rows}
+def fences(found: Rows) -> list[Fence]:
+    """Return the fences that were found, in order."""
+    return [Fence(*row) for row in found.rows]
+
+
+def fences_of(table: Table, found: Rows) -> dict[str, Fence]:
+    """Return the fences of a table by partition, each row with the definition of the table that made it.
+
+    Raises:
+        RefusedForSafety: If that was a table with other columns, key or stamps.
+    """
+    for *_, remembered in found.rows[:1]:
+        _refuse_other(table, remembered)
+    return {fence.partition: fence for fence in (Fence(*row[:-1]) for row in found.rows)}
 
 
 def lock_fences(session: Session, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Fence]:
@@ -88,6 +100,21 @@ def now(session: Session) -> str:
     return str(session.query(sql("now")).rows[0][0])
 
 
+def read_at(session: Session, inputs: Mapping[str, Sequence[str] | None]) -> str:
+    """Return the instant from which on what is read of these partitions can be told from what is loaded later.
+
+    Args:
+        inputs: Tables, each with the partitions that will be read; None: all of them.
+    """
+    places = [(table, partition) for table, partitions in inputs.items() for partition in partitions or ()]
+    values = {
+        "whole": [table for table, partitions in inputs.items() if partitions is None],
+        "tables": [table for table, _ in places],
+        "partitions": [partition for _, partition in places],
+    }
+    return str(session.query(sql("read_at"), values).rows[0][0])
+
+
 def append(session: Session, drafts: Sequence[EntryDraft]) -> list[Entry]:
     """Append to the chain. Last in a transaction: neighbours wait for each other from here to the commit."""
     if not drafts:
@@ -114,13 +141,16 @@ def tables(session: Session) -> list[Table]:
 
 
 def refuse_other_columns(session: Session, table: Table) -> None:
-    """Raise if a table of that name but with other columns, key or stamps was ever written.
+    """Raise if the table that is remembered under that name has other columns, key or stamps.
 
     Raises:
-        RefusedForSafety: If so: old and new rows could not be read together.
+        RefusedForSafety: If it has: old and new rows could not be read together.
     """
-    rows = session.query(sql("definition"), {"name": table.name}).rows
-    if rows and rows[0][0] != definition(table):
+    _refuse_other(table, session.query(sql("definition"), {"name": table.name}).rows[0][0])
+
+
+def _refuse_other(table: Table, remembered: str) -> None:
+    if remembered != definition(table):
         raise RefusedForSafety(
             f"A table {table.name} with other columns, key or stamps stands in this book already.",
             hint="Publish it under another name.",

@@ -23,7 +23,7 @@ def verify_table(
     """
     findings = []
     expected = {partition: draft for (name, partition), draft in standing.items() if name == table.name}
-    for fence in state.fences(session, table.name).values():
+    for fence in state.fences(session.query(state.sql("fences"), {"table": table.name})):
         draft = expected.get(fence.partition)
         if fence.seq and draft is None:
             findings.append(f"{table.name} {fence.partition} was published, but the ledger does not know of it")

@@ -18,7 +18,7 @@ from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 from gradeonce.warehouses.postgres import layout, small, state
 from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
-from gradeonce.warehouses.postgres.connection import Connections, Session
+from gradeonce.warehouses.postgres.connection import JOIN_BY_HASH, Connections, Session
 from gradeonce.warehouses.postgres.landing import fetch_table, land, offer, take_out
 from gradeonce.warehouses.postgres.rows import partition_list, sql
 from gradeonce.warehouses.postgres.stage import PostgresStage
@@ -91,40 +91,44 @@ class PostgresWarehouse:
         with self._connections.transaction(reads_only=True) as session:
             yield session
 
+    def _read(self, sql: str, params: Params) -> Rows:
+        return self._steady.query(sql, params) if self._steady is not None else self._connections.read(sql, params)
+
     def fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
         """See `Warehouse.fences`."""
         if not partitions:
             return {}
-        with self._reading() as session:
-            state.refuse_other_columns(session, table)
-            found = state.fences(session, table.name)
+        found = self._fences(table, partitions)
         absent = sorted(partition for partition in set(partitions) if partition not in found)
         if absent:
             with self._connections.transaction() as session:
                 self._remember(session, table)
-                state.refuse_other_columns(session, table)
                 session.execute(state.sql("create_fences"), {"table": table.name, "partitions": absent})
                 session.commit()
-            with self._reading() as session:
-                found = state.fences(session, table.name)
+            found = self._fences(table, partitions)
         return {partition: found[partition] for partition in partitions}
+
+    def _fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
+        values = {"table": table.name, "partitions": sorted(set(partitions))}
+        return state.fences_of(table, self._read(state.sql("fences_of"), values))
 
     def _remember(self, session: Session, table: Table) -> None:
         values = {"name": table.name, "definition": state.definition(table)}
         if session.execute(state.sql("remember_table"), values) and table.name not in _BUILT_IN:
             # The row just inserted makes a second maker wait, so two of them cannot collide over the table's name.
             layout.make_table(session, table)
+        state.refuse_other_columns(session, table)
 
     def all_fences(self, table: Table) -> list[Fence]:
         """See `Warehouse.all_fences`."""
-        with self._reading() as session:
-            return list(state.fences(session, table.name).values())
+        return state.fences(self._read(state.sql("fences"), {"table": table.name}))
 
     @contextmanager
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[PostgresStage]:
         """See `Warehouse.stage`."""
-        with self._connections.transaction() as session:
-            stage = self.stage_type(session, table, run_id, self._tables(session))
+        with self._connections.transaction(settings=(JOIN_BY_HASH,)) as session:
+            inputs = ROW_TABLES if _BUILT_IN.issuperset(query.inputs) else self._tables(session)
+            stage = self.stage_type(session, table, run_id, inputs)
             stage.fill(query, self._connections.schema)
             yield stage
 
@@ -181,7 +185,7 @@ class PostgresWarehouse:
             }
             for number, offered in enumerate(offers.values()):
                 self.fences(offered.table, [*offered.partitions, *((terms.tokens or ()) if number == 0 else ())])
-            with self._connections.transaction() as session:
+            with self._connections.transaction(settings=(JOIN_BY_HASH,)) as session:
                 return land(session, offers, entry, content_id=content_id, on_step=on_step, terms=terms)
 
     def empty(self, emptied: Emptied, *, on_step: OnStep) -> None:
@@ -200,8 +204,7 @@ class PostgresWarehouse:
 
     def find_load(self, content_id: str) -> str | None:
         """See `Warehouse.find_load`."""
-        with self._reading() as session:
-            rows = session.query(state.sql("find_load"), {"content_id": content_id}).rows
+        rows = self._read(state.sql("find_load"), {"content_id": content_id}).rows
         return str(rows[0][0]) if rows else None
 
     def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
@@ -215,8 +218,7 @@ class PostgresWarehouse:
             other_partition=quote_identifier(other.partition),
             partitions=partition_list(other, partitions),
         )
-        with self._reading() as session:
-            return [partition for (partition,) in session.query(text).rows]
+        return [partition for (partition,) in self._read(text, {}).rows]
 
     def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool = True) -> int:
         """See `Warehouse.keep`."""

@@ -86,10 +86,22 @@ INSERT INTO {table} ({columns}) SELECT {columns} FROM revisions
 SELECT CAST({partition} AS text), count(*) FROM {table} WHERE {partition} = ANY({partitions}) GROUP BY {partition}
 
 -- name: sharing
--- Partitions of one table that hold a value which another table holds in the given partitions. An array, so that each
--- value is looked up in the index.
-SELECT DISTINCT CAST({partition} AS text) FROM {table}
-WHERE {column} = ANY(ARRAY(SELECT DISTINCT {column} FROM {other} WHERE {other_partition} = ANY({partitions})))
+-- Partitions of one table that hold a value which another table holds in the given partitions. For each value the index is
+-- asked for its next partition again and again, instead of reading every row that has it.
+SELECT DISTINCT CAST(near.partition AS text)
+FROM (SELECT DISTINCT {column} AS value FROM {other} WHERE {other_partition} = ANY({partitions})) AS wanted,
+    LATERAL (
+        WITH RECURSIVE hop (partition) AS (
+            (SELECT {partition} FROM {table} WHERE {column} = wanted.value ORDER BY {partition} LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT n.{partition} FROM {table} n WHERE n.{column} = wanted.value AND n.{partition} > hop.partition
+                ORDER BY n.{partition} LIMIT 1
+            )
+            FROM hop WHERE hop.partition IS NOT NULL
+        )
+        SELECT partition FROM hop WHERE partition IS NOT NULL
+    ) AS near
 ORDER BY 1
 
 -- name: leave_out_older

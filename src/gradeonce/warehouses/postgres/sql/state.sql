@@ -3,6 +3,12 @@
 SELECT table_name, partition, token, seq, rows, content_hash, version, coalesce(published_at, '')
 FROM publish_fences WHERE table_name = $table ORDER BY partition;
 
+-- name: fences_of
+-- Some of them, each with what is remembered of the table.
+SELECT table_name, partition, token, seq, rows, content_hash, version, coalesce(published_at, ''),
+    (SELECT definition FROM row_tables WHERE name = $table)
+FROM publish_fences WHERE table_name = $table AND partition = ANY($partitions);
+
 -- name: create_fences
 -- Insert-if-absent, in a transaction of its own: the rows must exist before two publishes race for them.
 INSERT INTO publish_fences (table_name, partition)
@@ -67,6 +73,20 @@ SET seq = f.seq + 1, rows = f.rows + excluded.rows, version = excluded.version, 
 -- name: now
 -- The server's clock, ISO 8601 UTC.
 SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"');
+
+-- name: read_at
+-- The server's clock once every load into these partitions that was under way has ended: what a later one stamps is later,
+-- and what was stamped before is there to be read. The fences are let go of at once.
+SAVEPOINT before_reading;
+WITH held AS MATERIALIZED (
+    SELECT 1 FROM publish_fences f
+    WHERE f.table_name = ANY($whole)
+        OR (f.table_name, f.partition) IN (SELECT * FROM unnest($tables::text[], $partitions::text[]) AS t (a, b))
+    ORDER BY f.table_name, f.partition
+    FOR SHARE
+)
+SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') FROM (SELECT count(*) FROM held) AS all_of_them;
+ROLLBACK TO SAVEPOINT before_reading;
 
 -- name: add_load
 -- A content that was loaded; the key makes a second load of it impossible, and waits for one under way.
