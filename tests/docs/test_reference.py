@@ -11,8 +11,12 @@ import pytest
 
 from docs.pages import DOCS, ROOT
 from gradeonce import errors, leases, metrics
+from gradeonce.alerts import AlertKind
+from gradeonce.alerts.channels.webhook import webhook_payload
+from gradeonce.alerts.samples import sample_messages
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import COMMANDS, cli
+from gradeonce.clock import SystemClock
 from gradeonce.config import Settings, shown_settings
 from gradeonce.loading.contract import KINDS, fields_of
 from gradeonce.schema import OUTCOMES, ROW_TABLES
@@ -100,6 +104,26 @@ def test_every_exit_code_is_documented() -> None:
     page = text_of("reference/cli.md")
 
     assert not [code for code in ExitCode if f"| {int(code)} |" not in page and f"{int(code)}:" not in page]
+
+
+def test_every_kind_of_alert_has_its_entry_in_the_runbook() -> None:
+    """By its name, with what it means and what to type; and when it is over, unless it is the end itself."""
+    page = text_of("howto/runbook-alerts.md")
+    entries = {part.partition("\n")[0]: part for part in page.split("\n## ")[1:]}
+
+    assert set(entries) == {kind.value for kind in AlertKind}
+    for name, entry in entries.items():
+        assert "**What it means.**" in entry, name
+        assert "**What to type.**" in entry, name
+        assert "**It is over**" in entry or name == AlertKind.RECOVERY, name
+
+
+def test_every_key_of_a_webhook_is_documented() -> None:
+    """In the how-to page, with those of the alerts in it."""
+    page = text_of("howto/alert-to-slack.md")
+    payload = webhook_payload(sample_messages(book="book", now=SystemClock().now())[0])
+
+    assert not [key for key in (*payload, *payload["alerts"][0]) if f"`{key}`" not in page and f"].{key}`" not in page]
 
 
 def test_every_outcome_and_reason_is_explained() -> None:

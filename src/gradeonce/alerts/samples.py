@@ -28,7 +28,7 @@ SAMPLES = (
         "214 duplicated grades in prediction_accuracy",
         "The accuracy table holds more than one row for 214 business keys. Rates and errors count them twice.",
         "prediction_accuracy",
-        "gradeonce status",
+        "gradeonce dedupe plan",
         how_many=214,
         sample_keys=('{"player_lookup":"lukadoncic","game_id":"0022500601","system_id":"alpha"}',),
     ),
@@ -104,7 +104,7 @@ SAMPLES = (
         "A deduplication of prediction_accuracy was refused",
         "The table moved since the plan was made. Nothing was deleted.",
         "prediction_accuracy",
-        "gradeonce status",
+        "gradeonce dedupe plan",
     ),
 )
 """A problem of every kind but recovery, which is no problem."""
