@@ -14,7 +14,8 @@ from gradeonce.errors import LedgerBroken
 from gradeonce.ledger import LedgerProof, verify
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import ignore_steps
-from gradeonce.schema import ACTUALS, PREDICTIONS, Column, ColumnType, Table
+from gradeonce.rules.derived import daily_sql
+from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, PREDICTIONS, Column, ColumnType, Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import Landed, OnStep, Warehouse
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
@@ -198,6 +199,14 @@ def graded(book: Book) -> list[tuple[Any, ...]]:
         "SELECT CAST(game_date AS VARCHAR), system_id, player_lookup, outcome, CAST(actual_value AS INTEGER) "
         "FROM prediction_accuracy ORDER BY ALL"
     ).rows
+
+
+def sums_off(book: Book) -> list[tuple[Any, ...]]:
+    """Return the daily sums that are not those of the grades, and those of the grades that are not there."""
+    columns = ", ".join(DAILY_PERFORMANCE.column_names)
+    stands = f"SELECT {columns} FROM {DAILY_PERFORMANCE.name}"
+    fresh = f"SELECT {columns} FROM ({daily_sql(f'SELECT * FROM {ACCURACY.name}')}) AS fresh"
+    return book.sql(f"({stands} EXCEPT {fresh}) UNION ALL ({fresh} EXCEPT {stands})").rows
 
 
 def duplicate_keys(book: Book, table: Table) -> int:

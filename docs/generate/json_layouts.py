@@ -60,6 +60,7 @@ OWN: dict[str, dict[str, str]] = {
     "init": {
         "book": "The book's folder.",
         "created": "Whether it was made now.",
+        "dates_summed": "Dates, graded by an earlier version, whose daily sums were added now.",
         "config": "The settings file.",
         "wrote_config": "Whether it was written now.",
     },

@@ -10,21 +10,28 @@ from docstrings import table
 
 import gradeonce
 from gradeonce.loading.contract import Field, fields_of
-from gradeonce.schema import COMPOSITE_MARKETS, LOADED_TABLES, ROW_TABLES, SMALL_TABLES, SmallTable, Table
+from gradeonce.schema import COMPOSITE_MARKETS, LOADED_TABLES, ROW_TABLES, SMALL_TABLES, VIEWS, SmallTable, Table
 from gradeonce.statements import statements
 
 MEANINGS = tomllib.loads(Path(__file__).with_name("columns.toml").read_text(encoding="utf-8"))
 
 TABLES_INTRO = """# Tables
 
-What `gradeonce sql` and `book.sql()` can query ([how to query](../howto/query-with-sql.md)). Types are five words that
-every warehouse maps to its own: `text`, `date`, `instant` (UTC, no offset), `decimal` (exact, 9 places), `integer`,
-`boolean`. A *required* column never holds a null.
+What `gradeonce sql` and `book.sql()` can query ([how to query](../howto/query-with-sql.md)). Types are seven words that
+every warehouse maps to its own: `text`, `date`, `instant` (UTC, no offset), `decimal` (exact, 9 places), `sum` (exact,
+18 places), `integer`, `boolean`. A *required* column never holds a null.
 """
 
 SMALL_INTRO = """# Small state
 
 Views over the catalog: one row per ledger entry, fence or lease. Instants in them are ISO 8601 texts in UTC.
+"""
+
+FIGURES_INTRO = """# Figures
+
+Views with the figures that are asked for most. They are made when they are asked for, from the grades or from the daily
+sums that are published with them, so they cannot disagree with either. Every rate stands beside its n and is null
+without any. `number` is a floating-point number.
 """
 
 LOAD_INTRO = """# Columns for load
@@ -53,10 +60,15 @@ def page() -> str:
     parts = [TABLES_INTRO]
     for one in ROW_TABLES:
         parts += _table(one)
+    parts.append(FIGURES_INTRO)
+    state = _small_state()
+    for name in VIEWS:
+        rows = [(f"`{column}`", kind, _meaning(name, column)) for column, kind in state.pop(name)]
+        parts += [f"## {name}", MEANINGS[name]["_about"], table(("column", "type", "meaning"), rows)]
     parts.append(SMALL_INTRO)
     for small in SMALL_TABLES:
         parts += _small_table(small)
-    for name, columns in _small_state().items():
+    for name, columns in state.items():
         rows = [(f"`{column}`", kind, _meaning(name, column)) for column, kind in columns]
         parts += [f"## {name}", MEANINGS[name]["_about"], table(("column", "type", "meaning"), rows)]
     return "\n\n".join(parts)
@@ -97,7 +109,8 @@ def _small_table(one: SmallTable) -> list[str]:
 
 
 def _meaning(name: str, column: str) -> str:
-    found = MEANINGS[name].get(column) or MEANINGS["common"].get(column)
+    found = MEANINGS[name].get(column) or (name in VIEWS and MEANINGS["figures"].get(column))
+    found = found or MEANINGS["common"].get(column)
     if not found:
         raise SystemExit(f"columns.toml: [{name}] {column} has no meaning yet")
     return str(found)
@@ -115,7 +128,7 @@ def _small_state() -> dict[str, list[tuple[str, str]]]:
     state: dict[str, list[tuple[str, str]]] = {}
     for name, column, kind in found:
         if name not in {one.name for one in (*ROW_TABLES, *SMALL_TABLES)}:
-            words = {"VARCHAR": "text", "BIGINT": "integer", "DOUBLE": "number"}
+            words = {"VARCHAR": "text", "BIGINT": "integer", "INTEGER": "integer", "DOUBLE": "number", "DATE": "date"}
             state.setdefault(name, []).append((column, words[kind]))
     return state
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from gradeonce.aggregates import add_missing_sums
 from gradeonce.errors import GradeonceError, LeaseHeld
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.schema import OUTCOMES, PREDICTIONS
@@ -111,6 +112,8 @@ def grade_dates(
         done += sum(rows[day.isoformat()] for day in chunk)
         if on_progress is not None:
             on_progress(Progress(min(len(runs), len(wanted)), len(wanted), done, total), finished)
+    if not dry_run:
+        _add_missing_sums(grader)
     # A date that shares a game with those asked for is there too if it changed.
     return GradeReport(tuple(runs[partition] for partition in sorted(runs)), errors)
 
@@ -141,6 +144,15 @@ def _grade_chunk(
         if not dry_run:
             _leave_trace(grader, days[0], error)
         return [PartitionRun(partition, "failed", error=str(error))]
+
+
+def _add_missing_sums(grader: Grader) -> None:
+    """Let a book that was graded before there were daily sums catch up, the first time that it is graded again."""
+    try:
+        add_missing_sums(grader.warehouse, clock=grader.clock, on_step=grader.on_step)
+    except GradeonceError as error:
+        # What was asked for is done; the next run comes by here again.
+        _log.warning("sums_not_added error=%s", error.message)
 
 
 def _leave_trace(grader: Grader, day: date, error: GradeonceError) -> None:

@@ -295,6 +295,15 @@ class Book:
 
         return date_statuses(self.warehouse, first=self._day(start), last=self._day(end))
 
+    def add_missing_sums(self) -> list[str]:
+        """Add the daily sums of dates that were graded before there were any. Return the dates.
+
+        The next grading does the same; the grades themselves stay as they are.
+        """
+        from gradeonce.aggregates import add_missing_sums
+
+        return add_missing_sums(self.warehouse, clock=self.clock, on_step=self._on_step)
+
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> Rows:
         """Run a SELECT over the book's tables, each under its own name; nothing can be changed by it."""
         with self.reader() as reader:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradeonce.errors import ConfigError
-from gradeonce.schema import ROW_TABLES, SMALL_STATE, SMALL_TABLES
+from gradeonce.schema import ROW_TABLES, SMALL_STATE, SMALL_TABLES, VIEWS
 
 CONFIG_FILE = "gradeonce.toml"
 ENVIRONMENT_PREFIX = "GRADEONCE_"
@@ -344,7 +344,12 @@ def _tables(content: Mapping[str, Any], where: str) -> dict[str, str]:
             raise ConfigError(f"{where}: [tables] {name} is not a table; expected one of {', '.join(known)}.")
         if not isinstance(physical, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", physical):
             raise ConfigError(f"{where}: [tables] {name} is {physical!r}; expected a table name.")
-        taken = [*SMALL_STATE, *(table.name for table in SMALL_TABLES), *(other for other in known if other != name)]
+        taken = [
+            *SMALL_STATE,
+            *VIEWS,
+            *(table.name for table in SMALL_TABLES),
+            *(other for other in known if other != name),
+        ]
         taken += [other for key, other in content.items() if key != name]
         if physical.lower() in [str(other).lower() for other in taken]:
             raise ConfigError(f"{where}: [tables] {name} is {physical!r}, which names another table already.")

@@ -17,6 +17,7 @@ from gradeonce.errors import LeaseHeld, PublishConflict, WarehouseError
 from gradeonce.leases import Lease, LeaseEvent, LeaseStore, Observer, acquire_all, new_holder
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, ignore_steps, publish
+from gradeonce.rules.derived import derived_from_grades
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
 from gradeonce.warehouses.base import OnStep, Stage, Warehouse
@@ -241,6 +242,7 @@ class Grader:
             holder=self.holder,
             kind="grade",
             validations=rules.validations(),
+            derived=derived_from_grades(),
             judge=judged,
             reason_sql=rules.reason_sql(),
             guard=guard,

@@ -343,7 +343,7 @@ class _Work:
     ) -> dict[str, Published]:
         facts = {fact.partition: fact for fact in stage.facts()}
         validate(stage, self.table, self.bases, facts, validations, copies=self.copies)
-        derived = [self._derive(stage, follower) for follower in self.followers]
+        derived = [(follower, self._derive(stage, follower)) for follower in self.followers]
         on_step("publish.validated")
         judged = dict(judge(stage)) if judge else {}
         judgements = {partition: judged.get(partition, Judgement()) for partition in self.bases}
@@ -363,8 +363,10 @@ class _Work:
             self.dry_run(stage, replaced, compared)
             return {p: self._published(p, moves.get(p), judgements[p], revised.get(p), {}) for p in self.bases}
         drafts = [self._draft(move, judgements[p].details, revised.get(p)) for p, move in moves.items()]
-        following = [found[partition] for found in derived for partition in moves]
-        drafts += [self._derived_draft(move) for move in following if move.change is Change.REPLACE]
+        following = []
+        for follower, steps in derived:
+            following += [steps[partition] for partition in moves]
+            drafts += [self._derived_draft(follower, steps[p]) for p in moves if steps[p].change is Change.REPLACE]
         if guard is not None:
             guard()
 
@@ -421,14 +423,14 @@ class _Work:
             )
         return moves
 
-    def _derived_draft(self, move: Move) -> EntryDraft:
+    def _derived_draft(self, follower: _Follower, move: Move) -> EntryDraft:
         return EntryDraft(
             kind="derive",
             run_id=self.run_id,
             table=move.table,
             partition=move.partition,
             status=PublishStatus.PUBLISHED,
-            token=self.tokens[move.partition],
+            token=follower.bases[move.partition].token if move.token is None else move.token,
             seq=move.base_seq + 1,
             rows=move.rows,
             content_hash=move.content_hash,

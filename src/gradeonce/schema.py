@@ -16,6 +16,9 @@ from gradeonce.errors import UsageError
 SMALL_STATE = ("grading_runs", "ledger", "loads", "leases", "publish_fences")
 """What a warehouse keeps about itself; offered to queries under these names, so no table may be called so."""
 
+VIEWS = ("system_summary", "system_calibration", "system_roi", "player_performance")
+"""Figures that every query can ask for; what each of them says is in `views.sql`."""
+
 
 class ColumnType(StrEnum):
     """What a column holds, independent of the warehouse."""
@@ -156,7 +159,7 @@ class Table:
         Raises:
             UsageError: If it is one.
         """
-        taken = (*SMALL_STATE, *(table.name for table in SMALL_TABLES))
+        taken = (*SMALL_STATE, *VIEWS, *(table.name for table in SMALL_TABLES))
         if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", self.name) or self.name.lower() in taken:
             raise UsageError(
                 f"{self.name!r} cannot name a table: letters, digits and _ are allowed, and none of {', '.join(taken)}."
@@ -372,6 +375,45 @@ ACCURACY = Table(
     """),
 )
 
+DAILY_PERFORMANCE = Table(
+    name="system_daily_performance",
+    partition="game_date",
+    key=("system_id", "market"),
+    columns=_columns("""
+        game_date                     date     required
+        system_id                     text     required
+        market                        text     required
+        predictions                   integer  required
+        win                           integer  required
+        loss                          integer  required
+        push                          integer  required
+        no_bet                        integer  required
+        void                          integer  required
+        ungradable                    integer  required
+        pending                       integer  required
+        picks                         integer  required
+        wins                          integer  required
+        losses                        integer  required
+        pushes                        integer  required
+        errors                        integer  required
+        sum_signed_error              sum
+        sum_absolute_error            sum
+        sum_squared_error             sum
+        within_3                      integer  required
+        within_5                      integer  required
+        confidences                   integer  required
+        sum_squared_confidence_error  sum
+        bets_at_real_price            integer  required
+        sum_profit                    sum
+        profit_at_real_price          sum
+        void_injury_confirmed         integer  required
+        void_late_scratch             integer  required
+        void_unknown                  integer  required
+        void_game_moved               integer  required
+    """),
+)
+"""Sums of one date, system and market over the grades; they follow from those, and are published with them."""
+
 REVISIONS = Table(
     name="grade_revisions",
     partition="partition",
@@ -391,7 +433,17 @@ REVISIONS = Table(
 LOADED_TABLES = {"predictions": PREDICTIONS, "actuals": ACTUALS, "injuries": INJURIES, "lines": LINES}
 """What `load` accepts, by the word the user types."""
 
-ROW_TABLES = (PREDICTIONS, STAGED_PREDICTIONS, ACTUALS, INJURIES, LINES, QUARANTINE, ACCURACY, REVISIONS)
+ROW_TABLES = (
+    PREDICTIONS,
+    STAGED_PREDICTIONS,
+    ACTUALS,
+    INJURIES,
+    LINES,
+    QUARANTINE,
+    ACCURACY,
+    DAILY_PERFORMANCE,
+    REVISIONS,
+)
 """Every table whose rows are partitioned; the small state (fences, runs, leases) is the warehouse's own."""
 
 OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")

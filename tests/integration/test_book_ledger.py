@@ -30,7 +30,7 @@ DAYS = ["2026-01-01", "2026-01-02"]
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two loads, two days graded together (entries 3, 4), a correction (5), day one again (6), two shelves (7, 8)."""
+    """Two loads, two days graded at once (3, 4; sums 5, 6), a correction (7), day one again (8, 9), two shelves."""
     folder = new_book(tmp_path_factory.mktemp("ledger") / "book")
     land_season(folder, 2, 3)
     with open_book(folder) as book:
@@ -63,12 +63,12 @@ def tamper(folder: Path, sql: str) -> None:
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_an_honest_book_holds(folder: Path, deep: bool) -> None:
-    """Eight entries, and 2 + 2 + 2 + 2 partitions: predictions, actuals, grades, shelves."""
+    """Eleven entries, and 5 times 2 partitions: predictions, actuals, grades, their sums, shelves."""
     with open_book(folder) as book:
         proof = verify(book.warehouse, deep=deep)
         last = list(book.warehouse.entries())[-1]
 
-    assert (proof.entries, proof.partitions, proof.deep) == (8, 8, deep)
+    assert (proof.entries, proof.partitions, proof.deep) == (11, 10, deep)
     assert (proof.head, proof.head_at) == (last.entry_hash, last.at)
 
 
@@ -99,9 +99,9 @@ CHAIN = {
         "entry 5 does not follow the entry before it",
     ),
     "an entry doubled at the end": (
-        "INSERT INTO ledger SELECT 9, at, kind, run_id, table_name, partition, status, token, seq, rows, content_hash,"
-        " holder, details, previous_hash, entry_hash FROM ledger WHERE number = 8",
-        "entry 9 does not follow the entry before it",
+        "INSERT INTO ledger SELECT 12, at, kind, run_id, table_name, partition, status, token, seq, rows, content_hash,"
+        " holder, details, previous_hash, entry_hash FROM ledger WHERE number = 11",
+        "entry 12 does not follow the entry before it",
     ),
     "two entries swapped": (
         "UPDATE ledger SET number = -1 WHERE number = 3; UPDATE ledger SET number = 3 WHERE number = 4;"
@@ -109,7 +109,7 @@ CHAIN = {
         "entry 3 does not follow the entry before it",
     ),
     "the last entry cut off": (
-        "DELETE FROM ledger WHERE number = 8",
+        "DELETE FROM ledger WHERE number = 11",
         "shelf_counts 2026-01-02 was published, but the ledger does not know of it",
     ),
     "a load cut off": (
@@ -274,7 +274,7 @@ def test_a_file_replaced_together_with_its_checksum_is_found(folder: Path) -> No
 
 def test_the_error_tells_all_and_names_the_first(folder: Path) -> None:
     """Exit code 1, every finding, and what to do."""
-    tamper(folder, "UPDATE ledger SET rows = 1 WHERE number IN (3, 5)")
+    tamper(folder, "UPDATE ledger SET rows = 1 WHERE number IN (3, 7)")
 
     with open_book(folder) as book, pytest.raises(LedgerBroken) as broken:
         verify(book.warehouse)
@@ -282,7 +282,7 @@ def test_the_error_tells_all_and_names_the_first(folder: Path) -> None:
     assert broken.value.exit_code == 1
     assert "The ledger does not hold: entry 3 was changed after it was written (and " in str(broken.value)
     assert "Restore the book from a backup." in str(broken.value)
-    assert "entry 5 was changed after it was written" in broken.value.findings
+    assert "entry 7 was changed after it was written" in broken.value.findings
 
 
 def test_a_run_that_failed_and_a_lease_that_was_broken_are_in_the_chain(folder: Path) -> None:
@@ -294,10 +294,10 @@ def test_a_run_that_failed_and_a_lease_that_was_broken_are_in_the_chain(folder: 
                 EntryDraft(kind="lease_broken", run_id="b", status="released", details={"key": "grading/x"}),
             ]
         )
-        assert verify(book.warehouse, deep=True).entries == 10
-    tamper(folder, "UPDATE ledger SET details = '{}' WHERE number = 10")
+        assert verify(book.warehouse, deep=True).entries == 13
+    tamper(folder, "UPDATE ledger SET details = '{}' WHERE number = 13")
 
-    assert found(folder) == "entry 10 was changed after it was written"
+    assert found(folder) == "entry 13 was changed after it was written"
 
 
 def test_the_ledger_can_be_read_with_plain_tools(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gradeonce
+from builders import sums_off
 from gradeonce.backfill import GradeReport
 
 PREDICTIONS = "system_id,player_lookup,game_id,game_date,predicted_value,line_value,recommendation,created_at\n"
@@ -32,6 +33,8 @@ def play(book: gradeonce.Book, folder: Path, *rows: str) -> None:
 
 
 def grades(book: gradeonce.Book) -> list[tuple[Any, ...]]:
+    """Return date, player and outcome of every grade; the daily sums must be those of these very grades."""
+    assert sums_off(book) == []
     return book.sql(
         "SELECT CAST(game_date AS VARCHAR), player_lookup, outcome FROM prediction_accuracy ORDER BY ALL"
     ).rows

@@ -13,7 +13,7 @@ from builders import ITEMS, SHELVES, land_actuals, shelf_query
 from gradeonce.book import Book
 from gradeonce.leases import acquire
 from gradeonce.publish import publish
-from gradeonce.schema import ACCURACY
+from gradeonce.schema import ACCURACY, DAILY_PERFORMANCE
 
 
 class Flag(Protocol):
@@ -105,21 +105,29 @@ def look_over_and_over(book: Book, on_step: Callable[[str], None], *, rows: int,
     looks, ended = 0, False
     while not ended:
         ended = stop.is_set()
-        for partition, fence_rows, count, versions, points, strangers in book.sql(_LOOK).rows:
+        for partition, fence_rows, count, versions, points, strangers, off in book.sql(_LOOK).rows:
             seen.add((partition, int(points or 0)))
             if (count, versions) != (rows, 1):
                 wrong.add(f"{partition} showed {count} rows of {versions} versions, not {rows} of 1")
             if fence_rows != count or strangers:
                 wrong.add(f"{partition} showed rows of another instant than its fence")
+            if off is None or off != 0:
+                wrong.add(f"{partition} showed daily sums of another instant than its grades")
         looks += 1
     return {"looks": looks, "wrong": sorted(wrong), "versions": len({points for _, points in seen})}
 
 
-# Every correction changes every row, so all rows of a version carry the run that the fence names.
+# Every correction changes every row, so all rows of a version carry the run that the fence names. It also changes the
+# sum of their errors, which must be that of the daily table at every instant.
 _LOOK = f"""
 SELECT f.partition, f.rows, count(a.game_date), count(DISTINCT a.actual_value), max(a.actual_value),
-    count(*) FILTER (a.run_id <> f.version)
-FROM publish_fences f LEFT JOIN {ACCURACY.name} a ON CAST(a.game_date AS VARCHAR) = f.partition
+    count(*) FILTER (a.run_id <> f.version), sum(a.signed_error) - any_value(d.sum_signed_error)
+FROM publish_fences f
+LEFT JOIN {ACCURACY.name} a ON CAST(a.game_date AS VARCHAR) = f.partition
+LEFT JOIN (
+    SELECT CAST(game_date AS VARCHAR) AS partition, sum(sum_signed_error) AS sum_signed_error
+    FROM {DAILY_PERFORMANCE.name} GROUP BY ALL
+) d USING (partition)
 WHERE f.table_name = '{ACCURACY.name}' GROUP BY ALL
 """
 

@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from builders import files_of, graded, land_actuals, land_season, ledger_findings, live_files, new_book, open_book
+from builders import (
+    files_of,
+    graded,
+    land_actuals,
+    land_season,
+    ledger_findings,
+    live_files,
+    new_book,
+    open_book,
+    sums_off,
+)
 from races.child import answer_of, child
 
 DAY = "2026-01-01"
@@ -25,6 +35,7 @@ GRADE_STEPS = [
     "seal.written",
     "seal.prediction_accuracy",
     "seal.grade_revisions",
+    "seal.system_daily_performance",
     "commit.begun",
     "commit.fenced",
     "commit.pointed",
@@ -74,8 +85,9 @@ def run_until(folder: Path, job: str, values: dict[str, Any], step: str = "") ->
 
 
 def points(folder: Path) -> list[int]:
-    """Return the actual value of every grade that stands."""
+    """Return the actual value of every grade that stands; the daily sums must be those of these very grades."""
     with open_book(folder) as book:
+        assert sums_off(book) == []
         return [row[-1] for row in graded(book)]
 
 
@@ -115,12 +127,14 @@ def test_load_killed_at_a_step_is_whole_and_can_be_rerun(folder: Path, step: str
 
 
 def test_files_of_the_dead_are_never_read(folder: Path) -> None:
-    """A run killed when its files had their final names leaves two of them; no query and no check sees them."""
+    """A run killed when its files had their final names leaves three of them; no query and no check sees them."""
     before = files_of(folder)
     run_until(folder, "grade", {"day": DAY}, "commit.pointed")
 
     left = files_of(folder) - before
-    assert sorted(Path(name).parent.name for name in left) == ["grade_revisions", "prediction_accuracy", "staging"]
+    assert sorted(Path(name).parent.name for name in left) == [
+        "grade_revisions", "prediction_accuracy", "staging", "system_daily_performance",
+    ]  # fmt: skip
     assert not left & live_files(folder)
     with open_book(folder, **SETTINGS) as book:
         assert book.sql("SELECT count(*) FROM grade_revisions").rows == [(0,)]

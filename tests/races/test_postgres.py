@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import gradeonce
-from builders import ITEMS, SHELVES, duplicate_keys, land_actuals, land_season, ledger_findings
+from builders import ITEMS, SHELVES, duplicate_keys, land_actuals, land_season, ledger_findings, sums_off
 from gradeonce.book import Book
 from gradeonce.errors import GradeonceError
 from gradeonce.schema import ACCURACY, ROW_TABLES
@@ -78,6 +78,8 @@ def settings_of(book: Book) -> dict[str, Any]:
 
 
 def standing(book: Book) -> list[tuple[Any, ...]]:
+    """Return rows, lowest and highest value of the grades; the daily sums must be those of these very grades."""
+    assert sums_off(book) == []
     return book.sql(
         "SELECT count(*), CAST(min(actual_value) AS integer), CAST(max(actual_value) AS integer) "
         "FROM prediction_accuracy"

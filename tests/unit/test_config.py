@@ -114,7 +114,7 @@ def test_environment_values_are_read_in_their_types(tmp_path: Path) -> None:
             "[tables]\nscores = 'x'",
             "{file}: [tables] scores is not a table; expected one of player_prop_predictions, staged_predictions, "
             "player_game_actuals, injury_reports, player_prop_lines, quarantined_rows, prediction_accuracy, "
-            "grade_revisions.",
+            "system_daily_performance, grade_revisions.",
         ),
         (
             "[tables]\nprediction_accuracy = 'drop table'",

@@ -20,9 +20,9 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
 
     The book is a folder: a small SQLite catalog and Parquet files. Nothing else needs to be set up. Or it is the URL of
     a PostgreSQL database, in which the tables are made or brought up to date. Run again, it changes nothing and says
-    so.
+    so; a book that an earlier version graded gets the daily sums that it lacks.
     """
-    from gradeonce.book import named_book
+    from gradeonce.book import Book, named_book
     from gradeonce.config import CONFIG_FILE, config_template, load_settings
     from gradeonce.warehouses.opening import create_warehouse, missing_parts
 
@@ -36,12 +36,15 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     created = create_warehouse(settings)
     if wrote_config:
         config.write_text(config_template({"book": name or settings.book}), encoding="utf-8")
+    with Book(settings) as book:
+        summed = book.add_missing_sums()
     if as_json:
         emit_json(
             {
                 "schema_version": SCHEMA_VERSION,
                 "book": settings.shown_book,
                 "created": created,
+                "dates_summed": len(summed),
                 "config": str(config.resolve()),
                 "wrote_config": wrote_config,
             }
@@ -49,6 +52,8 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
         return ExitCode.DONE
     click.echo(f"{'Made' if created else 'Already there, left as it is:'} the book {settings.shown_book}")
     click.echo(f"{'Wrote' if wrote_config else 'Already there, left as it is:'} {config.resolve()}")
+    if summed:
+        click.echo(f"Added the daily sums of {len(summed)} date(s), {summed[0]} to {summed[-1]}")
     if created:
         click.echo("Next: gradeonce load predictions FILE, gradeonce load actuals FILE, gradeonce grade yesterday")
     return ExitCode.DONE

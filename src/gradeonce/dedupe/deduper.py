@@ -16,6 +16,7 @@ from gradeonce.errors import UsageError
 from gradeonce.leases import LeaseStore, new_holder
 from gradeonce.partition_leases import Held, hold_partitions
 from gradeonce.publish import Derived, ignore_steps
+from gradeonce.rules.derived import derived_from_grades
 from gradeonce.schema import ACCURACY, ROW_TABLES, Table
 from gradeonce.warehouses.base import OnStep, Warehouse
 
@@ -93,4 +94,4 @@ class Deduper:
 
     def following(self, table: Table) -> Sequence[Derived]:
         """Return what follows from a table's rows and must be published with them."""
-        return ()
+        return derived_from_grades() if table.name == ACCURACY.name else ()

@@ -9,7 +9,6 @@ from typing import Any
 
 from gradeonce.errors import UsageError, ValidationFailed
 from gradeonce.metrics import (
-    ASSUMED_ODDS,
     Score,
     coverage,
     hit_rate,
@@ -19,6 +18,7 @@ from gradeonce.metrics import (
 )
 from gradeonce.model import Query
 from gradeonce.reports.scope import Scope
+from gradeonce.rules.derived import paid_sql, sums_sql
 from gradeonce.schema import OUTCOMES
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import Reader
@@ -177,12 +177,15 @@ def report(
         __package__,
         "report.sql",
         "figures",
-        graded=graded,
-        group=_COLUMNS[by],
-        in_scope=scope.sql,
+        sums=sums_sql(),
+        paid=paid_sql(
+            graded,
+            groups=f"{_COLUMNS[by]} AS group_value, game_date, player_name, graded_at",
+            in_scope=scope.sql,
+        ),
         order="predictions DESC, group_value" if by == "player" else "group_value NULLS LAST",
     )
-    params = {**(ungraded.params if ungraded else {}), **scope.params, "assumed_odds": ASSUMED_ODDS}
+    params = {**(ungraded.params if ungraded else {}), **scope.params}
     rows = reader.query(sql, params).dicts()
     _check_reconciled(rows)
     total = rows[-1]

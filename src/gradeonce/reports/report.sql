@@ -27,40 +27,7 @@ SELECT
 FROM ({ungraded}) AS ungraded
 
 -- name: figures
--- Purpose: one row a group and one for all: how outcomes add up, the record of final lines, sums of errors and profits.
--- A bet is a final line that won or lost; an error is that of anybody who played, on every line. Squares are cut after 12
--- places (a product of two DECIMAL(18, 9) has 18), which leaves room for sums up to 1e26.
-WITH chosen AS (
-    SELECT
-        {group} AS group_value, game_date, player_name, outcome, actual_value, graded_at,
-        CAST(signed_error AS DECIMAL(18, 9)) AS signed_error,
-        CAST(absolute_error AS DECIMAL(18, 9)) AS absolute_error,
-        within_3, within_5, prediction_correct,
-        CAST(confidence_score AS DECIMAL(18, 9)) AS confidence,
-        coalesce(is_final_line, false) AS is_final_line,
-        CASE recommendation WHEN 'OVER' THEN over_price WHEN 'UNDER' THEN under_price END AS price
-    FROM ({graded}) AS grades
-    WHERE {in_scope}
-),
-judged AS (
-    SELECT
-        *,
-        is_final_line AND outcome IN ('win', 'loss') AS is_bet,
-        outcome <> 'void' AND actual_value IS NOT NULL AS has_error,
-        abs(price) >= 100 AS is_real_price,
-        CASE WHEN abs(price) >= 100 THEN price ELSE $assumed_odds END AS odds
-    FROM chosen
-),
-paid AS (
-    SELECT
-        *,
-        CASE
-            WHEN outcome = 'loss' THEN -1
-            ELSE CAST(CASE WHEN odds > 0 THEN odds / 100.0 ELSE 100.0 / -odds END AS DECIMAL(38, 15))
-        END AS profit,
-        CAST(CASE WHEN prediction_correct THEN 1 - confidence ELSE confidence END AS DECIMAL(18, 9)) AS confidence_error
-    FROM judged
-)
+-- Purpose: one row a group and one for all. What the sums are: rules/derived.sql.
 SELECT
     grouping(group_value) = 1 AS is_total,
     CAST(group_value AS VARCHAR) AS group_name,
@@ -68,29 +35,8 @@ SELECT
     min(game_date) AS first_date,
     max(game_date) AS last_date,
     max(graded_at) AS data_at,
-    count(*) AS predictions,
-    count(*) FILTER (WHERE outcome = 'win') AS win,
-    count(*) FILTER (WHERE outcome = 'loss') AS loss,
-    count(*) FILTER (WHERE outcome = 'push') AS push,
-    count(*) FILTER (WHERE outcome = 'no_bet') AS no_bet,
-    count(*) FILTER (WHERE outcome = 'void') AS void,
-    count(*) FILTER (WHERE outcome = 'ungradable') AS ungradable,
-    count(*) FILTER (WHERE outcome = 'pending') AS pending,
-    count(*) FILTER (WHERE is_final_line) AS picks,
-    count(*) FILTER (WHERE is_final_line AND outcome = 'win') AS wins,
-    count(*) FILTER (WHERE is_final_line AND outcome = 'loss') AS losses,
-    count(*) FILTER (WHERE is_final_line AND outcome = 'push') AS pushes,
-    count(signed_error) FILTER (WHERE has_error) AS errors,
-    sum(signed_error) FILTER (WHERE has_error) AS sum_signed_error,
-    sum(absolute_error) FILTER (WHERE has_error) AS sum_absolute_error,
-    sum(CAST(signed_error * signed_error AS DECIMAL(38, 12))) FILTER (WHERE has_error) AS sum_squared_error,
-    count(*) FILTER (WHERE has_error AND within_3) AS within_3,
-    count(*) FILTER (WHERE has_error AND within_5) AS within_5,
-    count(confidence_error) FILTER (WHERE is_bet) AS confidences,
-    sum(confidence_error * confidence_error) FILTER (WHERE is_bet) AS sum_squared_confidence_error,
-    count(*) FILTER (WHERE is_bet AND is_real_price) AS bets_at_real_price,
-    sum(profit) FILTER (WHERE is_bet) AS sum_profit
-FROM paid
+    {sums}
+FROM ({paid}) AS paid
 GROUP BY GROUPING SETS ((group_value), ())
 ORDER BY is_total, {order}
 

@@ -24,6 +24,7 @@ _FROM_SQLITE: dict[ColumnType, Callable[[Any], Any]] = {
     ColumnType.DATE: date.fromisoformat,
     ColumnType.INSTANT: datetime.fromisoformat,
     ColumnType.DECIMAL: Decimal,
+    ColumnType.SUM: Decimal,
     ColumnType.BOOLEAN: bool,
 }
 """Any: SQLite hands over int or str, and each becomes the column's own type."""

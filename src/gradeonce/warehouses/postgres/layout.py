@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradeonce.errors import RefusedForSafety
-from gradeonce.schema import ROW_TABLES, SMALL_TABLES, STAGED_PREDICTIONS, Table
+from gradeonce.schema import DAILY_PERFORMANCE, ROW_TABLES, SMALL_TABLES, STAGED_PREDICTIONS, VIEWS, Table
 from gradeonce.statements import quote_identifier, statement
+from gradeonce.views import view_texts
 from gradeonce.warehouses.postgres import belt, small
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
 
-STEPS = ("state", "row_tables", "views", "staged_predictions")
+STEPS = ("state", "row_tables", "views", "staged_predictions", "performance")
 """What `init` does, in order; a step that was done is never done again, and a new one goes to the end."""
 
 _STATE_TABLES = ("publish_fences", "row_tables", "loaded_contents", "ledger", "ledger_head", "grading_runs", "loads")
@@ -58,7 +59,7 @@ def missing(connections: Connections) -> list[str]:
         lines = [f"step {number} ({step}) was not done" for number, step in enumerate(STEPS, 1) if number > done]
         for table in ROW_TABLES:
             lines += [f"{table.name}: {what}" for what in _lacks(session, connections.schema, table)]
-        for name in _STATE_TABLES:
+        for name in (*_STATE_TABLES, *VIEWS):
             if not session.query(_sql("has_table"), {"schema": connections.schema, "table": name}).rows[0][0]:
                 lines.append(f"{name}: it does not exist")
         for small_table in SMALL_TABLES:
@@ -92,14 +93,18 @@ def _make_indexes(session: Session, table: Table, physical: str) -> None:
 
 
 def _do(session: Session, step: str, names: Mapping[str, str]) -> None:
-    if step in ("row_tables", STAGED_PREDICTIONS.name):
-        # A step of its own for a table that became one of ours later; a new book has it already, and it stays as it is.
-        for table in ROW_TABLES if step == "row_tables" else (STAGED_PREDICTIONS,):
-            physical = names.get(table.name, table.name)
-            if physical == table.name:
-                make_table(session, table)
-            else:
-                _stand_for(session, table, physical)
+    # A step of its own for a table that became one of ours later; a new book has it already, and it stays as it is.
+    tables = {"row_tables": ROW_TABLES, "staged_predictions": (STAGED_PREDICTIONS,), "performance": (DAILY_PERFORMANCE,)}
+    for table in tables.get(step, ()):
+        physical = names.get(table.name, table.name)
+        if physical == table.name:
+            make_table(session, table)
+        else:
+            _stand_for(session, table, physical)
+    if step == "performance":
+        for name, select in view_texts().items():
+            session.execute(f"CREATE OR REPLACE VIEW {quote_identifier(name)} AS {select}")
+    if step in tables:
         return
     for part in _sql(f"step_{step}").split(";\n"):
         session.execute(part)
