@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from gradeonce.clock import Clock
-from gradeonce.errors import ValidationFailed
+from gradeonce.errors import RefusedForSafety, ValidationFailed
 from gradeonce.model import Query
 from gradeonce.publish import ignore_steps, publish
 from gradeonce.rules.derived import derived_from_grades
@@ -39,15 +39,20 @@ def add_missing_sums(warehouse: Warehouse, *, clock: Clock, on_step: OnStep = ig
     same time; since they are the same, no grade is written.
     """
     missing = dates_without_sums(warehouse)
-    done: list[str] = []
-    for chunk in _chunks(warehouse, missing):
-        try:
-            _add(warehouse, chunk, clock, on_step)
-            done += chunk
-        except ValidationFailed as error:
-            # Grades that somebody brought in as they are may break our rules; they get sums once they are clean.
-            _log.warning("sums_not_added dates=%d error=%s", len(chunk), error.message)
-    return done
+    return [day for chunk in _chunks(warehouse, missing) for day in _added(warehouse, chunk, clock, on_step)]
+
+
+def _added(warehouse: Warehouse, dates: Sequence[str], clock: Clock, on_step: OnStep) -> list[str]:
+    """Add the sums of these dates; return those that have them now."""
+    try:
+        _add(warehouse, dates, clock, on_step)
+    except (RefusedForSafety, ValidationFailed) as error:
+        # Grades that somebody brought in as they are may break our rules; they get sums once they are clean.
+        if len(dates) > 1:
+            return [day for one in dates for day in _added(warehouse, [one], clock, on_step)]
+        _log.warning("sums_not_added date=%s error=%s", dates[0], error.message)
+        return []
+    return list(dates)
 
 
 def _add(warehouse: Warehouse, dates: Sequence[str], clock: Clock, on_step: OnStep) -> None:
