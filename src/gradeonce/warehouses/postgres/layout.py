@@ -94,7 +94,11 @@ def _make_indexes(session: Session, table: Table, physical: str) -> None:
 
 def _do(session: Session, step: str, names: Mapping[str, str]) -> None:
     # A step of its own for a table that became one of ours later; a new book has it already, and it stays as it is.
-    tables = {"row_tables": ROW_TABLES, "staged_predictions": (STAGED_PREDICTIONS,), "performance": (DAILY_PERFORMANCE,)}
+    tables = {
+        "row_tables": ROW_TABLES,
+        "staged_predictions": (STAGED_PREDICTIONS,),
+        "performance": (DAILY_PERFORMANCE,),
+    }
     for table in tables.get(step, ()):
         physical = names.get(table.name, table.name)
         if physical == table.name:
