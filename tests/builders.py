@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import gradeonce
 from gradeonce.book import Book
+from gradeonce.clock import FakeClock as FakeClock
 from gradeonce.errors import LedgerBroken
 from gradeonce.ledger import LedgerProof, verify
 from gradeonce.model import EntryDraft, Query
@@ -40,29 +41,6 @@ SHELVES = Table(
 
 ITEMS = 20
 """Rows of a partition of `SHELVES`, as `shelf_query` makes them."""
-
-
-class FakeClock:
-    """A clock that moves only when told to, or when somebody sleeps on it."""
-
-    def __init__(self, at: datetime = datetime(2026, 1, 18, 12, tzinfo=UTC)) -> None:
-        self._start = at
-        self.elapsed = 0.0
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.elapsed)
-
-    def monotonic(self) -> float:
-        return self.elapsed
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.elapsed += seconds
-
-    def advance(self, seconds: float) -> None:
-        """Let that much time pass."""
-        self.elapsed += seconds
 
 
 def days_of(count: int) -> list[date]:

@@ -34,6 +34,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gradeonce.publish": ("The kernel.", ("publish", "Published", "PublishStatus", "Validation", "Judgement")),
     "gradeonce.leases": ("Leases with fencing tokens.", ()),
     "gradeonce.alerts": ("Alerts: one problem is one alert.", ()),
+    "gradeonce.clock": ("Time, which tests move.", ("Clock", "SystemClock", "FakeClock")),
     "gradeonce.ledger": ("The hash chain.", ("verify", "LedgerProof")),
     "gradeonce.warehouses.base": ("What queries answer.", ("Rows", "Reader", "Revised")),
     "gradeonce.reports": (

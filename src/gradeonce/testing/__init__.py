@@ -1,0 +1,22 @@
+"""For people who write a lease store of their own: the suite that the stores of gradeonce are held to. It needs pytest.
+
+class TestMyLeases(LeaseStoreConformance):
+    def open_store(self, folder, clock):
+        return MyLeases(folder / "leases", clock=clock)
+"""
+
+import pytest
+
+# So that a failed assertion of the suite shows its values.
+pytest.register_assert_rewrite("gradeonce.testing.lease_store")
+
+from gradeonce.testing.lease_store import (  # noqa: E402
+    KEY,
+    TTL,
+    LeaseStoreConformance,
+    SharedLeaseStoreConformance,
+    Unreachable,
+    together,
+)
+
+__all__ = ["KEY", "TTL", "LeaseStoreConformance", "SharedLeaseStoreConformance", "Unreachable", "together"]
