@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from servers import postgres, valkey
+from servers import NOT_TESTED, firestore, postgres, valkey
 
-__all__ = ["postgres", "real_data", "valkey"]
+__all__ = ["firestore", "postgres", "real_data", "valkey"]
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -19,3 +19,15 @@ def real_data() -> Path:
     if not (REAL_DATA / "boxscores_official.csv.gz").is_file():
         pytest.skip(f"the real data is not here: {REAL_DATA} holds no boxscores_official.csv.gz")
     return REAL_DATA
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name at the end what this machine could not test: it never counts as passed."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.getreports("skipped"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else "")
+        if NOT_TESTED in reason:
+            text = reason[reason.index(NOT_TESTED) :]
+            reasons[text] = reasons.get(text, 0) + 1
+    for text, count in reasons.items():
+        terminalreporter.write_line(f"{text} ({count} tests)", red=True, bold=True)

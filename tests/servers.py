@@ -26,6 +26,9 @@ import pytest
 START_SECONDS = 40.0
 STOP_SECONDS = 20.0
 
+NOT_TESTED = "NOT TESTED"
+"""How a skip begins that the end of the run must name, because no machine can be made to have what it needs by pip."""
+
 
 class Server(ABC):
     """A server that a test may stop, kill, pause and start again on the same port. Always used as a context."""
@@ -231,8 +234,57 @@ class Valkey(Server):
             return False
 
 
+class Firestore(Server):
+    """Google's emulator of Firestore, which forgets everything when it ends. Clients find it by the environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jar = cloud_sdk("cloud-firestore-emulator/cloud-firestore-emulator.jar")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """What FIRESTORE_EMULATOR_HOST must hold."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        super().start()
+        # The first calls of a Java program that has just begun take seconds, which no lease should be measured by.
+        document = self.client().collection("warm").document("up")
+        document.set({"at": 1}, timeout=START_SECONDS)
+        document.get(timeout=START_SECONDS)
+
+    def client(self, host: str = "") -> Any:
+        """Make a client of it, or of a host that leads to it. Any: the emulator's package is imported when used."""
+        from google.cloud import firestore
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FIRESTORE_EMULATOR_HOST", host or self.host)
+            return firestore.Client(project="demo")
+
+    def _command(self) -> Sequence[str]:
+        main = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+        java = ["java", "-Duser.language=en", "-Xmx512m", "-cp", str(self._jar), main]
+        return [*java, "start", "--host=127.0.0.1", f"--port={self.port}"]
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                return connection.recv(64).startswith(b"HTTP/")
+        except OSError:
+            return False
+
+
 class Relay:
-    """A way to a server that can lose an answer: the server has acted, and the caller does not hear of it."""
+    """A way to a server, which can lose an answer (the server has acted, and the caller does not hear of it) and turn.
+
+    Attributes:
+        loses_next_answer: Set it to lose one; it is unset when that has happened.
+    """
 
     def __init__(self, server: Server) -> None:
         self.loses_next_answer = False
@@ -249,6 +301,12 @@ class Relay:
     def __exit__(self, *error: object) -> None:
         for end in self._open:
             _hang_up(end)
+
+    def turn_to(self, server: Server) -> None:
+        """Lead to another server from now on, as after a fail-over; who is connected is cut off."""
+        self._target = server.port
+        while len(self._open) > 1:
+            _hang_up(self._open.pop())
 
     def _serve(self) -> None:
         with suppress(OSError):
@@ -290,13 +348,38 @@ def _folder_of(package: str) -> Path:
     return Path(spec.origin).parent
 
 
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        # Of a dotted name, the parent is missing.
+        return False
+
+
 def require(*packages: str) -> None:
     """Skip the test if a package is missing; fail it in CI."""
-    missing = [package for package in packages if find_spec(package) is None]
+    missing = [package for package in packages if not _is_installed(package)]
     if missing and os.environ.get("CI", "").lower() == "true":
         pytest.fail(f"CI must have {', '.join(missing)}: pip install -e '.[dev]'")
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}; pip install -e '.[dev]' brings them")
+
+
+def cloud_sdk(part: str) -> Path:
+    """Return a file of the Cloud SDK; without it the test is skipped, which the end of the run says."""
+    program = shutil.which("gcloud")
+    path = Path(program or "gcloud").resolve().parents[1] / "platform" / part
+    if program is None or not path.exists() or shutil.which("java") is None:
+        pytest.skip(f"{NOT_TESTED}: {Path(part).stem} (with Java) is not on this machine")
+    return path
+
+
+@pytest.fixture(scope="session")
+def firestore() -> Iterator[Firestore]:
+    """A Firestore emulator for the whole run: use names of your own in it, and leave it running."""
+    require("google.cloud.firestore")
+    with Firestore() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from gradeonce.schema import ROW_TABLES, SMALL_STATE, SMALL_TABLES, VIEWS
 
 CONFIG_FILE = "gradeonce.toml"
 ENVIRONMENT_PREFIX = "GRADEONCE_"
-LOCK_SCHEMES = ("postgresql", "postgres", "redis", "rediss", "valkey", "valkeys")
+LOCK_SCHEMES = ("postgresql", "postgres", "redis", "rediss", "valkey", "valkeys", "firestore")
 """How the URL of a lock store may begin."""
 
 
@@ -57,7 +57,8 @@ class Settings:
         "lock",
         "sqlite",
         "Where leases live: `sqlite` with the book (in PostgreSQL if it is there), `memory` within one process, or "
-        "the URL of a server, such as postgresql://user:password@host/database or redis://host:6379/0; `off` leaves "
+        "the URL of a server, such as postgresql://user:password@host/database or redis://host:6379/0 "
+        "or firestore://project/locks; `off` leaves "
         "correctness to the fence alone.",
         choices=("sqlite", "memory", "off"),
         schemes=LOCK_SCHEMES,

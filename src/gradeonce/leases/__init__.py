@@ -5,6 +5,7 @@ with acquire(store, "consolidation/2026-01-17", ttl_seconds=60) as lease:
 """
 
 from gradeonce.leases.acquire import LeaseEvent, Observer, acquire, acquire_all, new_holder
+from gradeonce.leases.firestore_store import FirestoreLeases
 from gradeonce.leases.lease import Lease, Loss, LossReason
 from gradeonce.leases.memory_store import MemoryLeases
 from gradeonce.leases.opening import open_store
@@ -14,6 +15,7 @@ from gradeonce.leases.sqlite_store import SqliteLeases
 from gradeonce.leases.store import LeaseRecord, LeaseStore
 
 __all__ = [
+    "FirestoreLeases",
     "Lease",
     "LeaseEvent",
     "LeaseRecord",

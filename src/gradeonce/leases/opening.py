@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gradeonce.clock import Clock
 from gradeonce.config import LOCK_SCHEMES, mask_secrets
 from gradeonce.errors import ConfigError
+from gradeonce.leases.firestore_store import FirestoreLeases
 from gradeonce.leases.memory_store import MemoryLeases
 from gradeonce.leases.postgres_store import PostgresLeases
 from gradeonce.leases.redis_store import RedisLeases
@@ -23,7 +24,8 @@ def open_store(store: str, *, catalog: Path | None = None, clock: Clock | None =
     """Open a lease store. No server is asked yet: one that is out of reach is noticed by the first verb.
 
     Args:
-        store: What `[lock] store` may be: `sqlite`, `memory`, `off`, or a URL of PostgreSQL, Redis or Valkey.
+        store: What `[lock] store` may be: `sqlite`, `memory`, `off`, or a URL of PostgreSQL, Redis, Valkey or
+            Firestore.
         catalog: The SQLite file of `sqlite`, which must exist.
         clock: Time, for `sqlite`, which has no clock of its own; None takes the machine's.
 
@@ -48,6 +50,8 @@ def open_store(store: str, *, catalog: Path | None = None, clock: Clock | None =
         return SqliteLeases(catalog, clock=clock)
     scheme = store.partition("://")[0]
     if scheme in LOCK_SCHEMES and scheme != store:
+        if scheme == "firestore":
+            return FirestoreLeases(store)
         return PostgresLeases(store) if scheme.startswith("postgres") else RedisLeases(store)
     known = ", ".join(f"{name}://" for name in LOCK_SCHEMES)
     raise ConfigError(f"There is no lock store {mask_secrets(store)!r}; expected sqlite, memory, off, or {known}.")
