@@ -15,6 +15,7 @@ from docstrings import attributes, table
 
 import gradeonce
 from gradeonce import reports
+from gradeonce.adopt import AdoptReport
 from gradeonce.alerts.deliver import Sent
 from gradeonce.alerts.memory import Alert, Announcement, Delivery
 from gradeonce.alerts.samples import SAMPLES
@@ -123,6 +124,10 @@ OWN: dict[str, dict[str, str]] = {
         "token": "The token of the claim that was broken.",
         "holder": "Who held it.",
     },
+    "adopt": {
+        "duplicated_keys": "Keys that stand more than once.",
+        "duplicates": "The same by date and number of copies.",
+    },
     "dedupe plan": {
         "plan_id": "Its name; null if there is nothing to do.",
         "table": "Table looked at.",
@@ -166,6 +171,11 @@ OWN: dict[str, dict[str, str]] = {
         "exit_code": "The exit code.",
     },
 }
+ADOPTED = """game_date,system_id,player_lookup,game_id,line_value,predicted_value,outcome,graded_at
+2020-01-01,theirs,ann,game1,20.5,22,win,2020-01-02T08:00:00Z
+2020-01-01,theirs,ann,game1,20.5,22,loss,2020-01-02T09:00:00Z
+"""
+
 RECORDS: dict[str, tuple[type, ...]] = {
     "load": (LoadReport,),
     "stage write": (StageReport,),
@@ -182,6 +192,7 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "alerts test": (Sent,),
     "alerts retry": (Sent,),
     "locks list": (LeaseRecord,),
+    "adopt": (AdoptReport,),
     "dedupe plan": (Plan, PlannedPartition, SampleKey),
     "dedupe apply": (Applied,),
     "dedupe verify": (Finding, Verified),
@@ -242,6 +253,15 @@ def _documents() -> dict[str, list[Any]]:
         sent = {"channel": "", "heading": "", "alert_ids": [], "status": "", "tries": 0, "error": ""}
         for command in ("alerts test", "alerts retry"):
             documents[command] = [{"schema_version": 1, "messages": [sent]}]
+        dump = str(folder / "theirs.csv")
+        Path(dump).write_text(ADOPTED, encoding="utf-8")
+        documents["adopt"] = [ask("adopt", dump)]
+        documents["dedupe plan"] = [ask("dedupe", "plan")]
+        plan = documents["dedupe plan"][0]["plan_id"]
+        documents["dedupe apply"] = [ask("dedupe", "apply", plan)]
+        documents["dedupe verify"] = [ask("dedupe", "verify", plan)]
+        documents["dedupe backups"] = [ask("dedupe", "backups", "--drop-expired")]
+        documents["dedupe rollback"] = [ask("dedupe", "rollback", plan)]
         documents["locks list"] = [ask("locks", "list", "--all")]
         documents["locks release"] = [{"schema_version": 1, "released": "", "token": 0, "holder": ""}]
         documents["ledger verify"] = [ask("ledger", "verify")]
@@ -266,7 +286,19 @@ def _layout(name: str, documents: list[Any]) -> str:
     return table(("key", "type", "meaning"), rows)
 
 
-OPEN = ("excluded", "refused", "states", "tokens", "workers")
+OPEN = (
+    "excluded",
+    "refused",
+    "states",
+    "tokens",
+    "workers",
+    "keys",
+    "duplicates",
+    "null_keys",
+    "two_scales",
+    "outcomes",
+    "differing_columns",
+)
 """Objects whose keys are data."""
 
 

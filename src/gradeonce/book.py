@@ -20,12 +20,13 @@ from gradeonce.grading import Grader, PartitionRun
 from gradeonce.leases import LeaseStore, PostgresLeases, SqliteLeases, new_holder, open_store
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Derived, Published, ignore_steps, publish
-from gradeonce.schema import PREDICTIONS, Table
+from gradeonce.schema import ACCURACY, PREDICTIONS, Table
 from gradeonce.warehouses.base import OnStep, Reader, Rows, Warehouse
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 from gradeonce.warehouses.opening import create_warehouse, open_warehouse
 
 if TYPE_CHECKING:
+    from gradeonce.adopt import AdoptOptions, AdoptReport
     from gradeonce.alerts import Alert, Announced, Problem
     from gradeonce.alerts.deliver import Sent
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
@@ -338,6 +339,30 @@ class Book:
             clock=self.clock,
             on_step=self._on_step,
         )
+
+    def adopt(
+        self, what: str | Path | Sequence[str | Path] = ACCURACY.name, options: AdoptOptions | None = None
+    ) -> AdoptReport:
+        """Bring in grades that somebody else made, as they stand: copies, nulls and all, marked as unverified.
+
+        Args:
+            what: A file or several (CSV, Parquet, JSON or JSON lines), or the name of the table of grades, for rows
+                that others have put into it.
+            options: How to read files, and whether to only say what is there.
+
+        Returns:
+            What was found. The same files twice are adopted once.
+
+        Raises:
+            RefusedForSafety: If grades stand on one of the dates. Nothing was adopted.
+        """
+        from gradeonce.adopt import AdoptOptions, adopt_files, adopt_table
+
+        options = options or AdoptOptions()
+        if what in (ACCURACY.name, self.settings.tables.get(ACCURACY.name)):
+            return adopt_table(self.warehouse, self.clock, dry_run=options.dry_run, on_step=self._on_step)
+        files = [Path(what)] if isinstance(what, str | Path) else [Path(file) for file in what]
+        return adopt_files(self.warehouse, self.settings, self.clock, files, options, on_step=self._on_step)
 
     def dedupe_plan(
         self,

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from gradeonce.adopted import adopted_partitions
 from gradeonce.model import Fence
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.warehouses.base import Warehouse
@@ -33,6 +34,7 @@ class DateState(StrEnum):
     STALE = "stale"
     UNGRADED = "ungraded"
     FAILED = "failed"
+    ADOPTED = "adopted"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class DateStatus:
     Attributes:
         partition: The date, ISO.
         state: graded (nothing to do), pending (box scores missing), stale (inputs moved since), ungraded (never
-            graded) or failed (the last run failed).
+            graded), failed (the last run failed) or adopted (graded by somebody else, not verified by us).
         prediction_rows: Prediction rows loaded, rivals included.
         graded_rows: Rows that stand in the accuracy table.
         pending: Of these, how many are pending.
@@ -67,6 +69,7 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
         table.name: {fence.partition: fence for fence in warehouse.all_fences(table)}
         for table in (PREDICTIONS, ACTUALS, INJURIES, ACCURACY)
     }
+    adopted = set(adopted_partitions(warehouse))
     statuses = []
     for partition in sorted(set(fences[PREDICTIONS.name]) | set(fences[ACCURACY.name])):
         predicted = fences[PREDICTIONS.name].get(partition)
@@ -81,7 +84,10 @@ def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date
         played = {partition, *warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, [partition])}
         moved = _moved_since(run, fences, partition, played) if run else []
         has_box_scores = any(fence.rows for p, fence in fences[ACTUALS.name].items() if p in played)
-        state, reasons = _state(run, graded_rows, moved, has_box_scores=has_box_scores)
+        if partition in adopted:
+            state, reasons = DateState.ADOPTED, _adopted(run)
+        else:
+            state, reasons = _state(run, graded_rows, moved, has_box_scores=has_box_scores)
         statuses.append(
             DateStatus(
                 partition,
@@ -130,6 +136,11 @@ def _state(
     if pending:
         return DateState.PENDING, [f"{pending} of {run['predictions']} predictions wait for a final box score"]
     return DateState.GRADED, []
+
+
+def _adopted(run: dict[str, Any] | None) -> list[str]:
+    failed = [str(run["error"])] if run and run["status"] == "failed" and run["error"] else []
+    return ["unverified: graded by somebody else", *failed]
 
 
 def ungraded_dates(warehouse: Warehouse) -> list[date]:

@@ -152,7 +152,7 @@ def test_the_document_has_stable_names(book) -> None:
 
     assert list(document) == [
         "schema_version", "by", "from", "to", "systems", "markets", "first_date", "last_date", "data_at", "level",
-        "assumed_odds", "groups", "total",
+        "assumed_odds", "adopted", "groups", "total",
     ]  # fmt: skip
     assert list(document["total"]) == [
         "group", "label", "predictions", "win", "loss", "push", "no_bet", "void", "ungradable", "pending", "picks",

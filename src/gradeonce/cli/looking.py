@@ -17,7 +17,7 @@ from gradeonce.cli.output import SCHEMA_VERSION, emit_csv, emit_json, emit_table
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(ctx: click.Context, start: str | None, end: str | None, todo: bool, as_json: bool) -> None:
-    """Show which dates are graded, pending, stale (inputs moved since), ungraded or failed."""
+    """Show which dates are graded, pending, stale (inputs moved since), ungraded, failed or adopted."""
     with open_from_context(ctx) as book:
         found = book.status(start=start, end=end)
     rows = [row for row in found if not todo or row.state != "graded"]

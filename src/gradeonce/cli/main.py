@@ -32,6 +32,7 @@ COMMANDS = {
     "alerts": ("alerts", "Show what was told to which channel; try the channels out."),
     "locks": ("locks", "Show who holds which lease; release one that is stuck."),
     "run-locked": ("run_locked", "Run any command while a lease is held."),
+    "adopt": ("adopting", "Bring in grades that somebody else made, as they stand."),
     "dedupe": ("dedupe", "Find rows that stand more than once; remove the copies, or bring them back."),
     "ledger": ("ledger", "Verify the hash chain and the data under it; show its head."),
     "torture": ("torture", "Break everything on purpose, and see whether the guarantees hold."),

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gradeonce.errors import InputError
+from gradeonce.schema import LOADED_TABLES
 from gradeonce.sources import find_source
 
 
@@ -39,7 +40,8 @@ def content_id(
         UsageError: If there is no such source.
     """
     digest = hashlib.sha256()
-    mapping = "".join(v.sql for v in find_source(source, kind).variants) if select is None else ""
+    has_source = select is None and kind in LOADED_TABLES
+    mapping = "".join(v.sql for v in find_source(source, kind).variants) if has_source else ""
     head = [kind, source if select is None else "", mapping, sorted((options or {}).items())]
     digest.update(json.dumps(head, ensure_ascii=False).encode())
     extra = sorted((references or {}).items())

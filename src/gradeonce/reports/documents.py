@@ -29,6 +29,7 @@ def report_document(report: Report) -> Document:
         **_data(report.first_date, report.last_date, report.data_at),
         "level": report.level,
         "assumed_odds": ASSUMED_ODDS,
+        "adopted": list(report.adopted),
         "groups": [_figures(figures) for figures in report.groups],
         "total": _figures(report.total),
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
+from gradeonce.adopted import adopted_partitions
 from gradeonce.config import Settings
 from gradeonce.model import Query
 from gradeonce.players import player_aliases
@@ -33,8 +35,13 @@ def graded_report(
     dates = [
         day for day in ungraded_dates(warehouse) if (start is None or day >= start) and (end is None or day <= end)
     ]
+    adopted = tuple(
+        day
+        for day in adopted_partitions(warehouse)
+        if (start is None or day >= start.isoformat()) and (end is None or day <= end.isoformat())
+    )
     with warehouse.reader() as reader:
-        return report(
+        found = report(
             reader,
             by=by,
             systems=systems,
@@ -44,6 +51,7 @@ def graded_report(
             level=level,
             ungraded=ungraded_query(RuleSettings.of(settings), dates) if dates else None,
         )
+    return replace(found, adopted=adopted)
 
 
 def ungraded_query(rules: RuleSettings, dates: Sequence[date]) -> Query:

@@ -142,6 +142,11 @@ def _notes(report: Report) -> list[str]:
         _roi_note(total),
         "Errors are of every line of those who played, in the unit of the market; bias above 0: predicted too high.",
     ]
+    if report.adopted:
+        span = report.adopted[0] + (f" to {report.adopted[-1]}" if len(report.adopted) > 1 else "")
+        notes.append(
+            f"Unverified: {len(report.adopted):,} of the dates ({span}) were adopted as somebody else had graded them."
+        )
     if total.brier_score.n:
         notes.append("Brier score of the confidence: 0 is perfect, 0.25 is what saying 50 % always gets.")
     return notes

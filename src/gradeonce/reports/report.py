@@ -121,6 +121,7 @@ class Report:
         level: Level of the intervals.
         groups: In order of the group's value; players by number of predictions. A null group comes last.
         total: All of them.
+        adopted: Dates in scope whose grades were adopted and not graded by us since: their figures are unverified.
     """
 
     by: str
@@ -131,6 +132,7 @@ class Report:
     level: float
     groups: tuple[Figures, ...]
     total: Figures
+    adopted: tuple[str, ...] = ()
 
 
 def report(

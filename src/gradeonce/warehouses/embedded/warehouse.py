@@ -37,7 +37,9 @@ class EmbeddedWarehouse:
     Limit: one machine, a local disk.
     """
 
-    capabilities = Capabilities(name="embedded", enforces_unique=False, local_engine=True, server_clock=False)
+    capabilities = Capabilities(
+        name="embedded", enforces_unique=False, local_engine=True, server_clock=False, shares_tables=False
+    )
 
     def __init__(
         self,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from gradeonce.schema import ColumnType
 from gradeonce.warehouses.base import Capabilities
 
-CAPABILITIES = Capabilities(name="postgresql", enforces_unique=True, local_engine=False, server_clock=True)
+CAPABILITIES = Capabilities(
+    name="postgresql", enforces_unique=True, local_engine=False, server_clock=True, shares_tables=True
+)
 
 POSTGRES_TYPES = {
     # Byte order, as the engine sorts: ties between ids must end the same way on every warehouse.
