@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_UNLOCKED = "the lock store was out of reach: graded without a lease, the fence kept it safe"
+
 _TABLES = {"predictions": PREDICTIONS.name, "actuals": ACTUALS.name, "injuries": INJURIES.name}
 
 
@@ -50,6 +52,7 @@ class PartitionRun:
         excluded: Predictions that do not count, by reason.
         error: What went wrong, for status failed.
         changes: What a dry run would change.
+        is_unlocked: Whether the lock store was out of reach, so that the fence alone kept others apart.
     """
 
     partition: str
@@ -67,6 +70,7 @@ class PartitionRun:
     excluded: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
     changes: tuple[OutcomeChange, ...] = ()
+    is_unlocked: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ class Grader:
 
             runs = self._publish(partitions, linked, tokens=tokens, guard=guard, waits=waits, dry_run=False)
         self.on_step("grade.released")
+        if leases is None and self.leases is not None:
+            return [replace(run, is_unlocked=True, notes=(*run.notes, _UNLOCKED)) for run in runs]
         return runs
 
     def preview(self, days: Sequence[date]) -> list[PartitionRun]:

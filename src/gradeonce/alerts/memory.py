@@ -35,6 +35,7 @@ class Event(StrEnum):
 
 
 _ORDER = {event: place for place, event in enumerate(Event)}
+_PHASES = {Event.OPENED: 0, Event.ESCALATED: 1, Event.REMINDER: 1, Event.RECOVERED: 2}
 
 
 class DeliveryStatus(StrEnum):
@@ -277,7 +278,8 @@ def _announcements(rows: Sequence[Mapping[str, Any]]) -> tuple[Announcement, ...
         )
         for step, head in heads.items()
     ]
-    return tuple(sorted(found, key=lambda one: (one.announced_at, _ORDER[one.event], one.step)))
+    # The opening first and the recovery last, whatever the clocks of the machines said that announced them.
+    return tuple(sorted(found, key=lambda one: (_PHASES[one.event], one.announced_at, _ORDER[one.event], one.step)))
 
 
 def _delivery(row: Mapping[str, Any]) -> Delivery:

@@ -16,6 +16,17 @@ WHOLE = "grading/every_date"
 """Identity of a grading that failed before it came to any date."""
 
 
+_UNLOCKED = Problem(
+    kind=AlertKind.LOCK_UNAVAILABLE,
+    identity="lock_store",
+    severity=Severity.WARN,
+    title="The lock store is out of reach",
+    what="Dates were graded without a lease. The fence kept it safe; runs that overlap do the same work twice.",
+    place="[lock] store",
+    command="gradeonce locks list",
+)
+
+
 def grading_problems(report: GradeReport, settings: Settings) -> tuple[list[Problem], list[str]]:
     """Return the problems of a grading, and the scope in which it has shown that there are no others.
 
@@ -24,6 +35,10 @@ def grading_problems(report: GradeReport, settings: Settings) -> tuple[list[Prob
     """
     problems: list[Problem] = []
     scope = [WHOLE]
+    if any(run.is_unlocked for run in report.runs):
+        problems.append(_UNLOCKED)
+    elif any(run.token for run in report.runs):
+        scope.append(_UNLOCKED.identity)
     for run in report.runs:
         error = report.errors.get(run.partition)
         if error is not None:

@@ -19,6 +19,7 @@ class AlertKind(StrEnum):
     DUPLICATES_FOUND = "duplicates_found"
     LEASE_NOT_ACQUIRED = "lease_not_acquired"
     LEASE_LOST = "lease_lost"
+    LOCK_UNAVAILABLE = "lock_unavailable"
     RUN_FAILED = "run_failed"
     CHECK_FAILED = "check_failed"
     COVERAGE_LOW = "coverage_low"

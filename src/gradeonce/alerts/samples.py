@@ -51,6 +51,15 @@ SAMPLES = (
         f"gradeonce runs {_DAY}",
     ),
     Problem(
+        AlertKind.LOCK_UNAVAILABLE,
+        "lock_store",
+        Severity.WARN,
+        "The lock store is out of reach",
+        "Dates were graded without a lease. The fence kept it safe; runs that overlap do the same work twice.",
+        "[lock] store",
+        "gradeonce locks list",
+    ),
+    Problem(
         AlertKind.RUN_FAILED,
         f"grading/{_DAY}/run_failed",
         Severity.FAIL,

@@ -227,6 +227,8 @@ def _delivery_document(delivery: Delivery) -> dict[str, Any]:
 def _told(alert: Alert) -> str:
     """Return who took the latest step, e.g. `slack sent, webhook failed`."""
     steps: Sequence[Announcement] = alert.announcements[-1:]
+    if not steps:
+        return "nobody yet"
     told = [f"{d.channel} {d.status.value}" for one in steps for d in one.deliveries if d.channel != "book"]
     return ", ".join(told) or "nobody: no channel was set"
 

@@ -53,6 +53,8 @@ def send_by_apprise(address: Secret, message: Message, *, timeout_seconds: float
         )
     except subprocess.TimeoutExpired:
         raise TransientAlertError(f"The channel did not answer within {timeout_seconds:.1f} s.") from None
+    except OSError as error:
+        raise TransientAlertError(f"The apprise library could not be started: {error.strerror}.") from error
     if finished.returncode == NOT_A_SERVICE:
         raise AlertError("The address of the channel is none that the apprise library knows.")
     if finished.returncode != 0:
