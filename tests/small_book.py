@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from gradeonce.schema import ACCURACY, ROW_TABLES, Table
+from gradeonce.schema import ACCURACY, PREDICTIONS, ROW_TABLES, Table
 from gradeonce.warehouses.base import Params, Rows
 from gradeonce.warehouses.engine import DUCKDB_TYPES
 
@@ -48,6 +48,33 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+def row_of(table: Table, number: int, **values: Any) -> dict[str, Any]:
+    """Return a row: what is not given takes a default, or is left out (null)."""
+    row = {**_DEFAULTS.get(table.name, _DEFAULTS[PREDICTIONS.name]), **values}
+    if "load_row" in table.column_names:
+        row.setdefault("load_row", number)
+    unknown = set(row) - set(table.column_names)
+    assert not unknown, unknown
+    return row
+
+
+def graded_as(outcome: str, *, actual: Any = None, predicted: Any = 25, **values: Any) -> dict[str, Any]:
+    """Return the values of a grade whose errors and flags follow from what is given."""
+    error = None if actual is None else Decimal(str(predicted)) - Decimal(str(actual))
+    return {
+        "outcome": outcome,
+        "predicted_value": predicted,
+        "actual_value": actual,
+        "signed_error": error,
+        "absolute_error": None if error is None else abs(error),
+        "within_3": None if error is None else abs(error) <= 3,
+        "within_5": None if error is None else abs(error) <= 5,
+        "prediction_correct": {"win": True, "loss": False}.get(outcome),
+        "is_voided": outcome == "void",
+        **values,
+    }
+
+
 class SmallBook:
     """A Reader over tables of its own. Strict: a value that a statement does not name is an error."""
 
@@ -69,30 +96,11 @@ class SmallBook:
     def add(self, table: Table, **values: Any) -> None:
         """Add a row; what is not given takes a default, or null."""
         self._rows += 1
-        row = {**_DEFAULTS[table.name], **values}
-        if "load_row" in table.column_names:
-            row.setdefault("load_row", self._rows)
-        unknown = set(row) - set(table.column_names)
-        assert not unknown, unknown
+        row = row_of(table, self._rows, **values)
         names = ", ".join(f'"{name}"' for name in row)
         slots = ", ".join("?" for _ in row)
         self.engine.execute(f'INSERT INTO "{table.name}" ({names}) VALUES ({slots})', list(row.values()))
 
     def add_grade(self, outcome: str, *, actual: Any = None, predicted: Any = 25, **values: Any) -> None:
         """Add a grade whose errors and flags follow from what is given."""
-        error = None if actual is None else Decimal(str(predicted)) - Decimal(str(actual))
-        self.add(
-            ACCURACY,
-            **{
-                "outcome": outcome,
-                "predicted_value": predicted,
-                "actual_value": actual,
-                "signed_error": error,
-                "absolute_error": None if error is None else abs(error),
-                "within_3": None if error is None else abs(error) <= 3,
-                "within_5": None if error is None else abs(error) <= 5,
-                "prediction_correct": {"win": True, "loss": False}.get(outcome),
-                "is_voided": outcome == "void",
-                **values,
-            },
-        )
+        self.add(ACCURACY, **graded_as(outcome, actual=actual, predicted=predicted, **values))

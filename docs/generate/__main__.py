@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 
+import check_list
 import command_line
 import error_tree
 import json_layouts
@@ -27,6 +28,7 @@ PAGES = {
     "tables.md": table_list.page,
     "sources.md": source_list.page,
     "json.md": json_layouts.page,
+    "checks.md": check_list.page,
     "errors.md": error_tree.page,
     "python-api.md": python_api.page,
 }

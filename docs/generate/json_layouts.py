@@ -14,7 +14,7 @@ from typing import Any
 from docstrings import attributes, table
 
 import gradeonce
-from gradeonce import reports
+from gradeonce import checks, reports
 from gradeonce.adopt import AdoptReport
 from gradeonce.alerts.deliver import Sent
 from gradeonce.alerts.memory import Alert, Announcement, Delivery
@@ -118,6 +118,13 @@ OWN: dict[str, dict[str, str]] = {
     },
     "alerts test": {"messages": "One per message and channel, up to the first that a channel did not take."},
     "alerts retry": {"messages": "What became of each message that was due."},
+    "check": {
+        "counts": "How many checks ended in each way.",
+        "checks": "One per check, ours first.",
+        "status": "How it ended: of all together, and of each.",
+        "alerts": "With `--alert`: as for `grade`; else null.",
+    },
+    "check --history": {},
     "locks list": {"leases": "One per key.", "held": "Whether the claim stands."},
     "locks release": {
         "released": "The lease.",
@@ -191,6 +198,8 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "alerts show": (Delivery, Announcement, Alert),
     "alerts test": (Sent,),
     "alerts retry": (Sent,),
+    "check": (checks.CheckResult, checks.CheckReport),
+    "check --history": (checks.CheckStanding, checks.CheckHistory),
     "locks list": (LeaseRecord,),
     "adopt": (AdoptReport,),
     "dedupe plan": (Plan, PlannedPartition, SampleKey),
@@ -262,6 +271,8 @@ def _documents() -> dict[str, list[Any]]:
         documents["dedupe verify"] = [ask("dedupe", "verify", plan)]
         documents["dedupe backups"] = [ask("dedupe", "backups", "--drop-expired")]
         documents["dedupe rollback"] = [ask("dedupe", "rollback", plan)]
+        documents["check"] = [ask("check", "--from", "2025-10-21", "--to", "2025-11-01")]
+        documents["check --history"] = [ask("check", "--history")]
         documents["locks list"] = [ask("locks", "list", "--all")]
         documents["locks release"] = [{"schema_version": 1, "released": "", "token": 0, "holder": ""}]
         documents["ledger verify"] = [ask("ledger", "verify")]
@@ -293,6 +304,8 @@ OPEN = (
     "tokens",
     "workers",
     "keys",
+    "keys[]",
+    "counts",
     "duplicates",
     "null_keys",
     "two_scales",

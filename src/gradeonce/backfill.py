@@ -157,7 +157,7 @@ def _add_missing_sums(grader: Grader) -> None:
 
 def _leave_trace(grader: Grader, day: date, error: GradeonceError) -> None:
     try:
-        grader.record_failure(day, error.message)
+        grader.record_failure(day, error)
     except GradeonceError as second:
         # The first error is the one to tell; that it could not be recorded goes to the log.
         _log.warning("failure_not_recorded partition=%s error=%s", day, second.message)

@@ -20,7 +20,7 @@ from gradeonce.grading import Grader, PartitionRun
 from gradeonce.leases import LeaseStore, PostgresLeases, SqliteLeases, new_holder, open_store
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Derived, Published, ignore_steps, publish
-from gradeonce.schema import ACCURACY, PREDICTIONS, Table
+from gradeonce.schema import ACCURACY, CHECK_RESULTS, PREDICTIONS, Table
 from gradeonce.warehouses.base import OnStep, Reader, Rows, Warehouse
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 from gradeonce.warehouses.opening import create_warehouse, open_warehouse
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gradeonce.adopt import AdoptOptions, AdoptReport
     from gradeonce.alerts import Alert, Announced, Problem
     from gradeonce.alerts.deliver import Sent
+    from gradeonce.checks import CheckHistory, CheckReport
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
     from gradeonce.load import LoadOptions, LoadReport
     from gradeonce.reports import Calibration, Comparison, Explanation, Report
@@ -303,6 +304,49 @@ class Book:
         from gradeonce.aggregates import add_missing_sums
 
         return add_missing_sums(self.warehouse, clock=self.clock, on_step=self._on_step)
+
+    def check(
+        self,
+        day: date | str | None = None,
+        *,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        only: Sequence[str] = (),
+        alert: bool = False,
+    ) -> CheckReport:
+        """Run the data-quality checks over a range of game dates and store their results.
+
+        Args:
+            day: One date; as for `grade`.
+            start: First date of a range; None: six days before its end.
+            end: Last date of it; None: yesterday.
+            only: Names of the checks to run; empty: all that the settings do not skip.
+            alert: Tell the channels of `[alerts]` what is new and what is over.
+
+        Returns:
+            One result per check. A check that broke is a result with its error; the others are done.
+        """
+        from gradeonce.checks import check_book
+
+        if day is not None and (start is not None or end is not None):
+            raise UsageError("Name one date, or a range; not both.")
+        first, last = (day, day) if day is not None else (start, end)
+        return check_book(
+            self.warehouse,
+            self.settings,
+            self.clock,
+            lambda: self.leases,
+            first=self._day(first),
+            last=self._day(last),
+            only=only,
+            alert=alert,
+        )
+
+    def check_history(self) -> CheckHistory:
+        """Return the streaks over all stored results: days without a duplicate, since when a check fails."""
+        from gradeonce.checks import check_history
+
+        return check_history(self.warehouse.kept(CHECK_RESULTS).dicts())
 
     def sql(self, query: str, params: Mapping[str, Any] | None = None) -> Rows:
         """Run a SELECT over the book's tables, each under its own name; nothing can be changed by it."""

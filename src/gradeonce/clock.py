@@ -64,8 +64,13 @@ class FakeClock:
         self.elapsed += seconds
 
 
-def league_today(clock: Clock, timezone: str) -> date:
-    """Return today's date where the league plays: a game that ends after midnight UTC is still today's."""
+def league_day(instant: datetime, timezone: str) -> date:
+    """Return the date of an instant (timezone-aware) where the league plays."""
     from zoneinfo import ZoneInfo
 
-    return clock.now().astimezone(ZoneInfo(timezone)).date()
+    return instant.astimezone(ZoneInfo(timezone)).date()
+
+
+def league_today(clock: Clock, timezone: str) -> date:
+    """Return today's date where the league plays: a game that ends after midnight UTC is still today's."""
+    return league_day(clock.now(), timezone)

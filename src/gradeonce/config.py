@@ -115,6 +115,29 @@ class Settings:
     send_seconds: float = _setting(
         "alerts", 10.0, "How long one message to one channel may take, with its retries and their waits."
     )
+    check_folder: str = _setting("checks", "", "Folder of your own checks (`.sql` files), relative to this file.")
+    skipped_checks: tuple[str, ...] = _setting("checks", (), "Checks that are run only when `--only` names them.")
+    usual_days: int = _setting("checks", 28, "How many days before a date say what is usual.")
+    volume_deviations: float = _setting(
+        "checks", 4.0, "How many robust deviations from its usual volume a system may be off (`prediction_volume`)."
+    )
+    volume_minimum: int = _setting("checks", 0, "Fewest predictions of a date, all systems; 0: no bound.", above=-1)
+    volume_maximum: int = _setting("checks", 0, "Most predictions of a date, all systems; 0: no bound.", above=-1)
+    predictions_warn_hours: float = _setting("checks", 26.0, "Warn when no predictions were loaded for this long.")
+    predictions_fail_hours: float = _setting("checks", 50.0, "Fail when no predictions were loaded for this long.")
+    actuals_warn_hours: float = _setting("checks", 36.0, "Warn when no box scores were loaded for this long.")
+    actuals_fail_hours: float = _setting("checks", 60.0, "Fail when no box scores were loaded for this long.")
+    grades_warn_hours: float = _setting("checks", 36.0, "Warn when nothing was graded for this long.")
+    grades_fail_hours: float = _setting("checks", 60.0, "Fail when nothing was graded for this long.")
+    decided_warn: float = _setting("checks", 0.9, "Warn when less of a date's predictions than this was decided.")
+    decided_fail: float = _setting("checks", 0.5, "Fail when less of a date's predictions than this was decided.")
+    lease_wait_warn_seconds: float = _setting("checks", 60.0, "Warn when a grading waited longer for its lease.")
+    lease_held_warn_seconds: float = _setting("checks", 3600.0, "Warn when a lease has been held for longer.")
+    drift_days: int = _setting("checks", 14, "Days whose figures are held against those before (`accuracy_drift`).")
+    drift_baseline_days: int = _setting("checks", 90, "How many days before them they are held against.")
+    drift_minimum: int = _setting("checks", 100, "Fewest picks on either side; with less it is too few to say.")
+    drift_level: float = _setting("checks", 0.999, "Level of the interval that the difference must leave, below 1.")
+    void_minimum: int = _setting("checks", 20, "Fewest players of a date to judge its voids by (`void_share`).")
     tables: Mapping[str, str] = field(
         default_factory=dict,
         metadata={
@@ -148,6 +171,11 @@ class Settings:
     def aliases_path(self) -> Path | None:
         """The user's alias file, absolute; None when there is none."""
         return (self.base_folder / self.player_aliases).resolve() if self.player_aliases else None
+
+    @property
+    def checks_path(self) -> Path | None:
+        """The folder of the user's own checks, absolute; None when there is none."""
+        return (self.base_folder / Path(self.check_folder).expanduser()).resolve() if self.check_folder else None
 
 
 _FIELDS = {f.name: f for f in fields(Settings) if f.metadata}

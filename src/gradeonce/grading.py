@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, timedelta
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradeonce import rules
 from gradeonce.clock import Clock
-from gradeonce.errors import LeaseHeld, PublishConflict, WarehouseError
+from gradeonce.errors import GradeonceError, LeaseHeld, PublishConflict, WarehouseError
 from gradeonce.leases import Lease, LeaseEvent, LeaseStore, Observer, acquire_all, new_holder
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, ignore_steps, publish
@@ -107,10 +107,13 @@ class Grader:
         linked = self._linked(partitions)
         wait = self.settings.wait_seconds if wait_seconds is None else wait_seconds
         waits: dict[str, float] = {}
+        taken_over: set[str] = set()
 
         def observe(event: LeaseEvent) -> None:
             if event.kind == "acquired":
                 waits[event.key] = event.seconds
+                if event.took_over:
+                    taken_over.add(event.key)
 
         with ExitStack() as stack:
             leases = self._acquire(stack, sorted([*partitions, *linked]), wait, observe)
@@ -121,7 +124,7 @@ class Grader:
                 for lease in (leases or {}).values():
                     lease.check()
 
-            runs = self._publish(partitions, linked, tokens=tokens, guard=guard, waits=waits, dry_run=False)
+            runs = self._publish(partitions, linked, tokens=tokens, guard=guard, waits=waits, taken_over=taken_over)
         self.on_step("grade.released")
         if leases is None and self.leases is not None:
             return [replace(run, is_unlocked=True, notes=(*run.notes, _UNLOCKED)) for run in runs]
@@ -139,7 +142,7 @@ class Grader:
         """
         return sorted(set(self.warehouse.sharing(PREDICTIONS, "game_id", PREDICTIONS, partitions)) - set(partitions))
 
-    def record_failure(self, day: date, error: str) -> None:
+    def record_failure(self, day: date, error: GradeonceError) -> None:
         """Leave a trace of a run that failed in the ledger."""
         self.warehouse.append_entries(
             [
@@ -150,7 +153,7 @@ class Grader:
                     partition=day.isoformat(),
                     status="failed",
                     holder=self.holder,
-                    details={"error": error},
+                    details={"error": error.message, "error_kind": type(error).__name__},
                 )
             ]
         )
@@ -197,7 +200,8 @@ class Grader:
         tokens: Mapping[str, int] | None,
         guard: Callable[[], None] | None,
         waits: Mapping[str, float],
-        dry_run: bool,
+        taken_over: Collection[str] = (),
+        dry_run: bool = False,
     ) -> list[PartitionRun]:
         for attempt in range(1, ATTEMPTS + 1):
             # Linked dates that hold grades are graded again with ours; those that hold none must hold none until then.
@@ -205,7 +209,15 @@ class Grader:
             partitions = sorted([*asked, *standing])
             watched = [partition for partition in linked if partition not in standing]
             try:
-                runs = self._publish_once(partitions, watched, tokens=tokens, guard=guard, waits=waits, dry_run=dry_run)
+                runs = self._publish_once(
+                    partitions,
+                    watched,
+                    tokens=tokens,
+                    guard=guard,
+                    waits=waits,
+                    taken_over=taken_over,
+                    dry_run=dry_run,
+                )
             except PublishConflict:
                 if not watched or attempt == ATTEMPTS:
                     raise
@@ -221,7 +233,8 @@ class Grader:
         tokens: Mapping[str, int] | None,
         guard: Callable[[], None] | None,
         waits: Mapping[str, float],
-        dry_run: bool,
+        taken_over: Collection[str] = (),
+        dry_run: bool = False,
     ) -> list[PartitionRun]:
         started = self.clock.monotonic()
         run_id = _new_run_id(self.clock)
@@ -233,9 +246,9 @@ class Grader:
 
         def judged(stage: Stage) -> dict[str, Judgement]:
             seconds = round(self.clock.monotonic() - started, 6)
-            return judge_staged(
-                stage, partitions, query, {p: waits.get(lease_key(p), 0.0) for p in partitions}, seconds
-            )
+            waited = {p: waits.get(lease_key(p), 0.0) for p in partitions}
+            late = {p for p in partitions if lease_key(p) in taken_over}
+            return judge_staged(stage, partitions, query, waited, seconds, taken_over=late)
 
         published = publish(
             self.warehouse,

@@ -38,6 +38,18 @@ class Fence:
 
 
 @dataclass(frozen=True)
+class PartitionRange:
+    """Partitions from first to last, as texts, both included."""
+
+    first: str
+    last: str
+
+    def holds(self, partition: str) -> bool:
+        """Say whether a partition is one of them."""
+        return self.first <= partition <= self.last
+
+
+@dataclass(frozen=True)
 class Query:
     """A SELECT for the engine.
 

@@ -126,7 +126,28 @@ DEDUPE_PLANS = SmallTable(
     """),
 )
 
-SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS, ALERTS_SENT, DEDUPE_PLANS)
+CHECK_RESULTS = SmallTable(
+    name="check_results",
+    key=("check_run", "check_name"),
+    columns=_columns("""
+        check_run     text     required
+        check_name    text     required
+        checked_at    instant  required
+        checked_on    date     required
+        status        text     required
+        severity      text     required
+        first_date    date     required
+        last_date     date     required
+        considered    integer  required
+        found         integer  required
+        failing       integer  required
+        first_found   date
+        keys_json     text
+        error         text
+    """),
+)
+
+SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS, ALERTS_SENT, CHECK_RESULTS, DEDUPE_PLANS)
 """Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -40,7 +40,13 @@ class OutcomeChange:
 
 
 def judge_staged(
-    stage: Stage, partitions: Sequence[str], query: Query, waits: Mapping[str, float], seconds: float
+    stage: Stage,
+    partitions: Sequence[str],
+    query: Query,
+    waits: Mapping[str, float],
+    seconds: float,
+    *,
+    taken_over: Collection[str] = (),
 ) -> dict[str, Judgement]:
     """Count the staged grades of each date, and hold back a date of which nothing is final yet.
 
@@ -50,6 +56,7 @@ def judge_staged(
         query: What staged them; its values are bound again.
         waits: Seconds waited for each date's lease, for the ledger.
         seconds: How long the run took so far, for the ledger.
+        taken_over: Dates whose lease was taken over from a holder that let it run out, for the ledger.
 
     Raises:
         InputError: If the game ids of a date can meet no box score.
@@ -68,6 +75,7 @@ def judge_staged(
             "excluded": excluded.get(partition, {}),
             "actual_collisions": collisions.get(partition, 0),
             "lock_wait_seconds": round(waits[partition], 6),
+            **({"took_over": True} if partition in taken_over else {}),
             "duration_seconds": seconds,
             # What is loaded after this instant may not be in these grades, even if it was loaded before their commit.
             "inputs_read_at": f"{query.params['graded_at'].isoformat(timespec='microseconds')}+00:00",

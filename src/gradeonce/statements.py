@@ -26,13 +26,27 @@ def statements(package: str, filename: str) -> dict[str, str]:
     """
     # Not importlib.resources: it costs 10 ms at every start, and the files always lie beside the module.
     text = Path(str(import_module(package).__file__)).with_name(filename).read_text(encoding="utf-8")
+    return split_statements(text, filename)
+
+
+def split_statements(text: str, filename: str) -> dict[str, str]:
+    """Return the statements of a text by name, without their comments.
+
+    Raises:
+        KeyError: If a name stands twice.
+    """
     parts = _NAME.split(text)
     found: dict[str, str] = {}
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
         if name in found:
             raise KeyError(f"{filename}: the statement {name} stands twice")
-        found[name] = _COMMENT.sub("", body).strip().rstrip(";")
+        found[name] = without_comments(body)
     return found
+
+
+def without_comments(text: str) -> str:
+    """Return one statement without its comment lines and its closing semicolon."""
+    return _COMMENT.sub("", text).strip().rstrip(";")
 
 
 def statement(package: str, filename: str, name: str, /, **slots: str) -> str:

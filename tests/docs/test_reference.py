@@ -14,6 +14,7 @@ from gradeonce import errors, leases, metrics
 from gradeonce.alerts import AlertKind
 from gradeonce.alerts.channels.webhook import webhook_payload
 from gradeonce.alerts.samples import sample_messages
+from gradeonce.checks import built_in_checks
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import COMMANDS, cli
 from gradeonce.clock import SystemClock
@@ -82,6 +83,18 @@ def test_every_source_is_documented() -> None:
     page = text_of("reference/sources.md")
 
     assert not [s.name for s in sources() if f"\n## {s.name}\n" not in page]
+
+
+def test_every_check_is_documented_and_has_its_place_in_the_runbook() -> None:
+    """What it is, and what to type."""
+    reference, runbook = text_of("reference/checks.md"), text_of("howto/runbook-checks.md")
+    names = [check.name for check in built_in_checks()]
+
+    assert len(names) == 15
+    assert not [name for name in names if f"[`{name}`]" not in reference]
+    assert not [
+        name for name in names if "gradeonce" not in runbook.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    ]
 
 
 def test_every_table_and_column_is_documented() -> None:

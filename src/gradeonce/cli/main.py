@@ -26,6 +26,7 @@ COMMANDS = {
     "report": ("reporting", "Show win rate, MAE, bias, ROI per system, market, date, ..."),
     "explain": ("reporting", "Show how the picks on a player were graded, and why."),
     "status": ("looking", "Show which dates are graded, pending, stale or not graded."),
+    "check": ("checking", "Check for duplicates, gaps, stale data, drift; exit 0, 1 or 2."),
     "runs": ("looking", "Show past gradings from the ledger."),
     "revisions": ("looking", "Show grades that changed: old, new and why."),
     "sql": ("looking", "Query the book's tables, read-only."),

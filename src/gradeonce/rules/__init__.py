@@ -67,10 +67,11 @@ def select_params(rules: RuleSettings, dates: list[date]) -> dict[str, Any]:
 
 def candidates_sql(predictions: str) -> str:
     """Return the SELECT of every prediction of `$dates` with its `excluded_reason` (null: it counts)."""
-    return statement(__package__, "select.sql", "candidates", refusals=_refusals_sql(predictions))
+    return statement(__package__, "select.sql", "candidates", refusals=refusals_sql(predictions))
 
 
-def _refusals_sql(predictions: str) -> str:
+def refusals_sql(predictions: str) -> str:
+    """Return the SELECT of every prediction of `$dates` with its `refused_reason`, whatever its rivals (null: none)."""
     reloaded = statement(__package__, "select.sql", "reloaded", predictions=predictions)
     return statement(__package__, "select.sql", "refusals", predictions=predictions, reloaded=reloaded)
 
@@ -104,6 +105,27 @@ def grading_sql(tables: Mapping[str, str]) -> str:
     )
     return f"WITH {chain}\n{_slotted('grade.sql', 'graded', {'settled': 'settled'})}"
 
+
+def meeting_steps(predictions: str, actuals: str) -> str:
+    """Return the steps by which predictions and box scores meet, to stand in a WITH: games, game_keys and so on.
+
+    Args:
+        predictions: Relation with the `game_id` and `market` of what was predicted.
+        actuals: Relation of the box scores.
+    """
+    slots = {
+        **{name: name for name in _MEETING},
+        "selected": predictions,
+        "actuals": actuals,
+    }
+    steps = {
+        **{name: _slotted("pair.sql", name, slots) for name in _MEETING},
+        "latest_actuals": _slotted("pair.sql", "latest_actuals", {**slots, "actuals": "wanted_actuals"}),
+    }
+    return ",\n".join(f"{name} AS ({text})" for name, text in steps.items())
+
+
+_MEETING = ("games", "game_keys", "final_games", "wanted_actuals", "latest_actuals")
 
 _REUSED = ("selected", "games", "game_keys")
 """Steps that later ones name more than once: computed once."""
@@ -139,7 +161,7 @@ def counts_sql() -> str:
 def excluded_sql(predictions: str) -> str:
     """Return the SELECT of how many predictions of `$dates` there are by date and reason of refusal."""
     narrow = statement(__package__, "select.sql", "narrow", predictions=predictions)
-    return statement(__package__, "validate.sql", "excluded_counts", refusals=_refusals_sql(f"({narrow})"))
+    return statement(__package__, "validate.sql", "excluded_counts", refusals=refusals_sql(f"({narrow})"))
 
 
 def validations() -> list[Validation]:

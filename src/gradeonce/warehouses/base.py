@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gradeonce.model import Copies, EntryDraft, Fence, Move, PartitionFacts, Query
+from gradeonce.model import Copies, EntryDraft, Fence, Move, PartitionFacts, PartitionRange, Query
 from gradeonce.schema import SmallTable, Table
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
@@ -164,6 +165,23 @@ class Stage(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Leftover:
+    """Something that was staged and that no reader sees.
+
+    Attributes:
+        name: What it is called where it lies.
+        kind: What it is, in words.
+        bytes: Its size.
+        made_at: When it was last written, UTC.
+    """
+
+    name: str
+    kind: str
+    bytes: int
+    made_at: datetime
+
+
 class Warehouse(Protocol):
     """A place for tables whose partitions are replaced whole."""
 
@@ -278,9 +296,25 @@ class Warehouse(Protocol):
         ...
 
     def verify_rows(
-        self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+        self,
+        entries: Sequence[Entry],
+        standing: Mapping[tuple[str, str], EntryDraft],
+        *,
+        deep: bool,
+        within: PartitionRange | None = None,
     ) -> list[str]:
-        """Compare what readers see with what the ledger says; return what differs, one line each."""
+        """Compare what readers see with what the ledger says; return what differs, one line each.
+
+        Args:
+            entries: The whole ledger.
+            standing: Per table and partition, the last entry that says what stands there.
+            deep: Hash every row again.
+            within: Look only at these partitions, and at the files that hold them; None: at all.
+        """
+        ...
+
+    def leftovers(self) -> list[Leftover]:
+        """Return what was staged and not published, whoever staged it; a run under way has some, too."""
         ...
 
     def close(self) -> None:

@@ -312,13 +312,18 @@ class Catalog:
             for row in connection.execute(_sql("entries")):
                 yield _entry(row)
 
-    def file_hashes(self) -> list[tuple[str, str]]:
-        """Return path and SHA-256 of every file that a reader may see."""
+    def file_hashes(self) -> list[tuple[str, str, str]]:
+        """Return path, SHA-256 and partition of every file that a reader may see, once for each of its partitions."""
         with self._file.read() as connection:
             return connection.execute(
-                "SELECT DISTINCT path, sha256 FROM files JOIN segments USING (file_id) "
-                "WHERE removed_seq IS NULL ORDER BY path"
+                "SELECT path, sha256, partition FROM files JOIN segments USING (file_id) "
+                "WHERE removed_seq IS NULL ORDER BY path, partition"
             ).fetchall()
+
+    def file_paths(self) -> set[str]:
+        """Return every file that a version, old ones included, points at."""
+        with self._file.read() as connection:
+            return {path for (path,) in connection.execute("SELECT path FROM files JOIN segments USING (file_id)")}
 
     def small_state(self) -> dict[str, tuple[tuple[str, ...], str]]:
         """Return the small tables for queries: name -> (columns, rows as a JSON array of arrays)."""

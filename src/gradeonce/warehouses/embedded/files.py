@@ -7,18 +7,23 @@ import hashlib
 import os
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.errors import RefusedForSafety, TransientWarehouseError
 from gradeonce.statements import quote_literal
+from gradeonce.warehouses.base import Leftover
 from gradeonce.warehouses.engine import run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from duckdb import DuckDBPyConnection
+
+STAGING_FOLDER = "staging"
+ROWS_FOLDER = "rows"
 
 ROW_GROUP_ROWS = 16_384
 """Rows are sorted by partition; small row groups let one date be read without its neighbours."""
@@ -46,6 +51,29 @@ def copy_to_parquet(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def leftover_files(folder: Path, known: Collection[str]) -> list[Leftover]:
+    """Return the files that no reader sees: staged ones, and those in final folders that no version points at.
+
+    Args:
+        folder: The book.
+        known: Paths, relative to the book, that some version points at.
+    """
+    found = []
+    for path in sorted(folder.glob("*/**/*")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            # Whoever staged it has just published or removed it.
+            continue
+        if not path.is_file() or name in known:
+            continue
+        kind = "staged file" if name.startswith(f"{STAGING_FOLDER}/") else "file of rows that no version points at"
+        if kind == "staged file" or name.startswith(f"{ROWS_FOLDER}/"):
+            found.append(Leftover(name, kind, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC)))
+    return found
 
 
 def make_durable(path: Path, final: Path) -> tuple[int, str]:

@@ -13,9 +13,9 @@ from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import OnStep
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
-from gradeonce.warehouses.embedded.files import copy_to_parquet, unique_name
+from gradeonce.warehouses.embedded.files import STAGING_FOLDER, copy_to_parquet, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, relation
-from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, relation_facts, row_text, seal_file
+from gradeonce.warehouses.embedded.stage import relation_facts, row_text, seal_file
 from gradeonce.warehouses.engine import run
 from gradeonce.warehouses.landing_terms import APPEND, Landed, Latest, Terms, landing_entry, landing_moves
 

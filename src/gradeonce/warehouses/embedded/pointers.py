@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from gradeonce.chain import Entry
-from gradeonce.model import Change, EntryDraft
+from gradeonce.model import Change, EntryDraft, PartitionRange
 from gradeonce.schema import QUARANTINE, REVISIONS
 from gradeonce.warehouses.embedded.catalog import LiveSegment
 
@@ -49,12 +49,15 @@ class RecordedPointers:
                 self._add(REVISIONS.name, draft.partition, files.get(REVISIONS.name, ()))
 
 
-def verify_pointers(entries: Iterable[Entry], segments: Mapping[str, list[LiveSegment]]) -> list[str]:
+def verify_pointers(
+    entries: Iterable[Entry], segments: Mapping[str, list[LiveSegment]], *, within: PartitionRange | None = None
+) -> list[str]:
     """Return where readers look elsewhere than the ledger says, one line each. No file is opened.
 
     Args:
         entries: The whole ledger.
         segments: What readers see of every table.
+        within: The partitions that `segments` is limited to; None: it is not.
     """
     recorded = RecordedPointers()
     for entry in entries:
@@ -71,6 +74,8 @@ def verify_pointers(entries: Iterable[Entry], segments: Mapping[str, list[LiveSe
                     f"the catalog says {segment.segments_in_file}"
                 )
     for table, partition in sorted(seen.keys() | recorded.live.keys()):
+        if within is not None and not within.holds(partition):
+            continue
         read, meant = seen.get((table, partition), set()), recorded.live.get((table, partition), set())
         findings += [
             f"{table} {partition} is read from {path}, where the ledger has no rows of it"

@@ -14,7 +14,13 @@ from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows, staged_relation
 from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
-from gradeonce.warehouses.embedded.files import copy_to_parquet, make_durable, unique_name
+from gradeonce.warehouses.embedded.files import (
+    ROWS_FOLDER,
+    STAGING_FOLDER,
+    copy_to_parquet,
+    make_durable,
+    unique_name,
+)
 from gradeonce.warehouses.embedded.snapshot import fetch, in_partitions, relation
 from gradeonce.warehouses.engine import DUCKDB_TYPES, run
 
@@ -22,9 +28,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from gradeonce.clock import Clock
-
-STAGING_FOLDER = "staging"
-ROWS_FOLDER = "rows"
 
 
 class EmbeddedStage:

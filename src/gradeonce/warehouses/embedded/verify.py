@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.chain import Entry
-from gradeonce.model import EntryDraft
+from gradeonce.model import EntryDraft, PartitionRange
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, Table
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.embedded.catalog import Catalog, LiveSegment
 from gradeonce.warehouses.embedded.files import sha256_of
 from gradeonce.warehouses.embedded.pointers import verify_pointers
+from gradeonce.warehouses.embedded.snapshot import in_partitions
 from gradeonce.warehouses.embedded.stage import relation_facts
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def verify_files(catalog: Catalog, folder: Path, entries: Sequence[Entry]) -> tuple[list[str], bool]:
+def verify_files(
+    catalog: Catalog, folder: Path, entries: Sequence[Entry], *, within: PartitionRange | None = None
+) -> tuple[list[str], bool]:
     """Return what differs between the files and the ledger, one line each, and whether all of them can be read.
 
     It opens no file as Parquet, so a damaged one is a finding and not a failure of the engine.
@@ -27,7 +30,8 @@ def verify_files(catalog: Catalog, folder: Path, entries: Sequence[Entry]) -> tu
     recorded = {path: sha for entry in entries for path, sha in entry.draft.details.get("files", {}).items()}
     findings = []
     are_whole = True
-    for path, sha256 in catalog.file_hashes():
+    found = catalog.file_hashes()
+    for path, sha256 in {path: sha for path, sha, partition in found if _is_wanted(partition, within)}.items():
         if path not in recorded:
             findings.append(f"file {path} is read, but no ledger entry wrote it")
         elif recorded[path] != sha256:
@@ -46,6 +50,8 @@ def verify_tables(
     catalog: Catalog,
     entries: Sequence[Entry],
     standing: Mapping[tuple[str, str], EntryDraft],
+    *,
+    within: PartitionRange | None = None,
 ) -> list[str]:
     """Return what differs between the ledger and what readers see, one line each.
 
@@ -54,14 +60,22 @@ def verify_tables(
             not read, their counts are taken from the catalog.
         entries: The whole ledger.
         standing: Per table and partition, the last entry that says what stands there.
+        within: Look only at these partitions; None: at all.
     """
     tables = {table.name: table for table in (*ROW_TABLES, *catalog.tables())}
     segments = catalog.live_segments(list(tables))
-    findings = verify_pointers(entries, segments)
+    if within is not None:
+        segments = {name: [one for one in live if within.holds(one.partition)] for name, live in segments.items()}
+        standing = {place: draft for place, draft in standing.items() if within.holds(place[1])}
+    findings = verify_pointers(entries, segments, within=within)
     for table in tables.values():
         if table.name not in (REVISIONS.name, QUARANTINE.name):
-            findings += _verify_table(engine, catalog, table, segments[table.name], standing)
+            findings += _verify_table(engine, catalog, table, segments[table.name], standing, within)
     return findings
+
+
+def _is_wanted(partition: str, within: PartitionRange | None) -> bool:
+    return within is None or within.holds(partition)
 
 
 def _verify_table(
@@ -70,9 +84,10 @@ def _verify_table(
     table: Table,
     segments: Sequence[LiveSegment],
     standing: Mapping[tuple[str, str], EntryDraft],
+    within: PartitionRange | None,
 ) -> list[str]:
     expected = {partition: draft for (name, partition), draft in standing.items() if name == table.name}
-    fences = catalog.all_fences(table)
+    fences = [fence for fence in catalog.all_fences(table) if _is_wanted(fence.partition, within)]
     lost = sorted(set(expected) - {fence.partition for fence in fences})
     findings = [f"{table.name} {partition} has lost its fence" for partition in lost]
     for fence in fences:
@@ -95,7 +110,11 @@ def _verify_table(
             )
     counted = {}
     if engine is not None:
-        facts = relation_facts(engine, table, quote_identifier(table.name))
+        rows_of = quote_identifier(table.name)
+        if within is not None:
+            # Whole files are read only where all their partitions are wanted.
+            rows_of += f" WHERE {in_partitions(table, sorted({segment.partition for segment in segments}))}"
+        facts = relation_facts(engine, table, rows_of)
         counted = {fact.partition: (fact.rows, fact.content_hash) for fact in facts}
     else:
         for segment in segments:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import PublishConflict, RefusedForSafety
-from gradeonce.model import EntryDraft, Fence, Query
+from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
-from gradeonce.warehouses.base import Capabilities, OnStep, Params, Rows
+from gradeonce.warehouses.base import Capabilities, Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
-from gradeonce.warehouses.embedded.files import require_free_space, require_local_disk
+from gradeonce.warehouses.embedded.files import STAGING_FOLDER, leftover_files, require_free_space, require_local_disk
 from gradeonce.warehouses.embedded.landing import land
 from gradeonce.warehouses.embedded.small import define_small_tables
 from gradeonce.warehouses.embedded.snapshot import EngineReader, define_small_state, define_views
-from gradeonce.warehouses.embedded.stage import STAGING_FOLDER, EmbeddedStage
+from gradeonce.warehouses.embedded.stage import EmbeddedStage
 from gradeonce.warehouses.embedded.verify import verify_files, verify_tables
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
@@ -228,11 +228,20 @@ class EmbeddedWarehouse:
         return self._catalog.entries()
 
     def verify_rows(
-        self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+        self,
+        entries: Sequence[Entry],
+        standing: Mapping[tuple[str, str], EntryDraft],
+        *,
+        deep: bool,
+        within: PartitionRange | None = None,
     ) -> list[str]:
         """See `Warehouse.verify_rows`."""
-        findings, are_whole = verify_files(self._catalog, self._folder, entries)
+        findings, are_whole = verify_files(self._catalog, self._folder, entries, within=within)
         if not (deep and are_whole):
-            return findings + verify_tables(None, self._catalog, entries, standing)
+            return findings + verify_tables(None, self._catalog, entries, standing, within=within)
         with self._open(None) as engine:
-            return findings + verify_tables(engine, self._catalog, entries, standing)
+            return findings + verify_tables(engine, self._catalog, entries, standing, within=within)
+
+    def leftovers(self) -> list[Leftover]:
+        """See `Warehouse.leftovers`: files in the staging folder, and files of rows that no version points at."""
+        return leftover_files(self._folder, self._catalog.file_paths())

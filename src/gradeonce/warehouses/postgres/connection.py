@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gradeonce.errors import UsageError
+from gradeonce.errors import GradeonceError, UsageError
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import Params, Rows
 from gradeonce.warehouses.postgres.errors import driver_missing, translated
@@ -61,6 +61,17 @@ class Session:
         except psycopg.Error as error:
             raise translated(error) from error
         return _last_rows(cursor)
+
+    def select_alone(self, sql: str, params: Params | None = None) -> Rows:
+        """Run one SELECT of a user's; if it breaks, the transaction goes on as if it had not been asked for."""
+        self._run("SAVEPOINT one_query", None)
+        try:
+            return self.select(sql, params)
+        except GradeonceError:
+            # Should the connection itself be gone, that shows at the next statement; this error is the one to tell.
+            with suppress(GradeonceError):
+                self._run("ROLLBACK TO SAVEPOINT one_query", None)
+            raise
 
     def execute(self, sql: str, params: Params | None = None) -> int:
         """Run one statement; return how many rows it touched."""

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gradeonce.model import EntryDraft
+from gradeonce.model import EntryDraft, PartitionRange
 from gradeonce.schema import Table
-from gradeonce.statements import quote_identifier
+from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.rows import facts, hashed
 
+_EVERYTHING = PartitionRange("", chr(0x10FFFF))
+
 
 def verify_table(
-    session: Session, table: Table, standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+    session: Session,
+    table: Table,
+    standing: Mapping[tuple[str, str], EntryDraft],
+    *,
+    deep: bool,
+    within: PartitionRange | None = None,
 ) -> list[str]:
     """Return what differs between the ledger, the fences and the rows of one table, one line each.
 
     Args:
         standing: Per table and partition, the last entry that says what stands there.
         deep: Hash every row again; otherwise rows are only counted.
+        within: Look only at these partitions; None: at all.
     """
     findings = []
-    expected = {partition: draft for (name, partition), draft in standing.items() if name == table.name}
+    wanted = within or _EVERYTHING
+    expected = {p: draft for (name, p), draft in standing.items() if name == table.name and wanted.holds(p)}
     for fence in state.fences(session.query(state.sql("fences"), {"table": table.name})):
+        if not wanted.holds(fence.partition):
+            continue
         draft = expected.get(fence.partition)
         if fence.seq and draft is None:
             findings.append(f"{table.name} {fence.partition} was published, but the ledger does not know of it")
@@ -37,19 +48,22 @@ def verify_table(
                 f"the ledger says version {draft.seq} with {draft.rows} rows"
             )
     name = quote_identifier(table.name)
+    part = f"CAST({quote_identifier(table.partition)} AS text)"
+    if within is not None:
+        limits = f"{quote_literal(within.first)} AND {quote_literal(within.last)}"
+        name = f'(SELECT * FROM {name} WHERE {part} COLLATE "C" BETWEEN {limits})'
     if deep:
         select = hashed(table, name, columns=(table.partition,))
         counted = {f.partition: (f.rows, f.content_hash) for f in facts(session, table, f"({select}) AS hashed")}
     else:
-        part = f"CAST({quote_identifier(table.partition)} AS text)"
-        rows = session.query(f"SELECT {part}, count(*) FROM {name} GROUP BY 1").rows
+        rows = session.query(f"SELECT {part}, count(*) FROM {name} AS r GROUP BY 1").rows
         counted = {partition: (count, "") for partition, count in rows}
     for partition in sorted(set(counted) | {p for p, draft in expected.items() if draft.rows}):
         rows_now, digest = counted.get(partition, (0, ""))
         draft = expected.get(partition)
         if draft is None or rows_now != draft.rows or (deep and digest != draft.content_hash):
-            wanted = draft.rows if draft else 0
+            recorded = draft.rows if draft else 0
             findings.append(
-                f"{table.name} {partition} holds {rows_now} rows that are not the {wanted} the ledger recorded"
+                f"{table.name} {partition} holds {rows_now} rows that are not the {recorded} the ledger recorded"
             )
     return findings

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from gradeonce.chain import Entry
 from gradeonce.errors import RefusedForSafety, UsageError
-from gradeonce.model import EntryDraft, Fence, Query
+from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
-from gradeonce.warehouses.base import OnStep, Params, Rows
+from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 from gradeonce.warehouses.postgres import layout, small, state
@@ -276,7 +276,12 @@ class PostgresWarehouse:
             return state.entries(session)
 
     def verify_rows(
-        self, entries: Sequence[Entry], standing: Mapping[tuple[str, str], EntryDraft], *, deep: bool
+        self,
+        entries: Sequence[Entry],
+        standing: Mapping[tuple[str, str], EntryDraft],
+        *,
+        deep: bool,
+        within: PartitionRange | None = None,
     ) -> list[str]:
         """See `Warehouse.verify_rows`."""
         with self._reading() as session:
@@ -284,8 +289,12 @@ class PostgresWarehouse:
                 finding
                 for table in self._tables(session)
                 if table.name not in (REVISIONS.name, QUARANTINE.name)
-                for finding in verify_table(session, table, standing, deep=deep)
+                for finding in verify_table(session, table, standing, deep=deep, within=within)
             ]
+
+    def leftovers(self) -> list[Leftover]:
+        """See `Warehouse.leftovers`. What a run stages here are temporary tables, which end with its session."""
+        return []
 
 
 class PostgresReader:
@@ -296,4 +305,4 @@ class PostgresReader:
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Reader.query`."""
-        return self._session.select(sql, params)
+        return self._session.select_alone(sql, params)

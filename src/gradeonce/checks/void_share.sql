@@ -1,0 +1,57 @@
+-- check: void_share
+-- number: 15
+-- severity: warn
+-- about: About as many players are void on a date as usual.
+-- fix: `gradeonce report --by void_reason --from DATE --to DATE`; a box score that is not complete looks like this.
+
+-- name: shares
+-- Players of a date, and how many of them are void, against the days before. Players, not rows: all rows of one who
+-- sat out are void together. Wilson's interval of the date's share must reach down to what is usual.
+WITH players AS (
+    SELECT game_date, player_lookup, game_id, bool_or(outcome = 'void') AS is_void, max(void_reason) AS void_reason
+    FROM prediction_accuracy
+    WHERE game_date BETWEEN CAST($first_date AS DATE) - CAST($usual_days AS INTEGER) AND $last_date
+        AND outcome <> 'pending'
+    GROUP BY game_date, player_lookup, game_id
+),
+dates AS (
+    SELECT game_date, CAST(count(*) AS FLOAT8) AS players, CAST(count(*) FILTER (WHERE is_void) AS FLOAT8) AS voids,
+        max(void_reason) AS void_reason
+    FROM players GROUP BY game_date
+),
+shares AS (
+    SELECT d.game_date, d.players, d.voids, d.void_reason, sum(h.players) AS players_before, sum(h.voids) AS voids_before
+    FROM dates d
+    LEFT JOIN dates h ON h.game_date BETWEEN d.game_date - CAST($usual_days AS INTEGER) AND d.game_date - 1
+    WHERE d.game_date BETWEEN $first_date AND $last_date
+    GROUP BY d.game_date, d.players, d.voids, d.void_reason
+),
+bounds AS (
+    SELECT *, players >= $void_minimum AND coalesce(players_before, 0) >= 5 * $void_minimum AS is_enough,
+        (voids / players + z * z / (2 * players)
+            - z * sqrt(voids / players * (1 - voids / players) / players + z * z / (4 * players * players)))
+            / (1 + z * z / players) AS low
+    FROM shares CROSS JOIN (SELECT CAST($drift_z AS FLOAT8) AS z) AS level
+)
+
+-- name: considered
+-- Dates with enough players, that day and before.
+{shares}
+SELECT count(*) FROM bounds WHERE is_enough
+
+-- name: findings
+-- Dates with more voids than chance explains.
+{shares}
+SELECT game_date, CAST(voids AS INTEGER) AS void_players, CAST(players AS INTEGER) AS players,
+    CAST(voids / players AS DECIMAL(9, 4)) AS share, CAST(voids_before / players_before AS DECIMAL(9, 4)) AS usual_share,
+    void_reason
+FROM bounds WHERE is_enough AND low > voids_before / players_before
+ORDER BY 1
+
+-- name: notes
+-- Dates with too few players to say.
+{shares}
+SELECT CAST(game_date AS VARCHAR) || ': too few players to judge its voids (' || CAST(players AS INTEGER) || ', '
+    || CAST(coalesce(players_before, 0) AS INTEGER) || ' before; ' || CAST($void_minimum AS INTEGER) || ' and '
+    || CAST(5 * $void_minimum AS INTEGER) || ' are needed)'
+FROM bounds WHERE NOT is_enough ORDER BY 1
