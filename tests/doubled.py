@@ -24,7 +24,7 @@ class Grade:
     hour: int | None = 8
     line: str | None = "20.5"
     outcome: str = "win"
-    system: str = "alpha"
+    system: str | None = "alpha"
 
 
 _TYPES = {

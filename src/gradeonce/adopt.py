@@ -19,6 +19,7 @@ from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.leases import new_holder
 from gradeonce.model import Copies, Fence, Query
 from gradeonce.publish import Judgement, ignore_steps, publish
+from gradeonce.rules.derived import derived_from_grades
 from gradeonce.schema import ACCURACY, OUTCOMES
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import OnStep, Rows, Stage, Warehouse
@@ -134,6 +135,7 @@ def adopt_files(
         on_step("adopt.read")
         fences = warehouse.fences(ACCURACY, report.partitions)
         _refuse_graded(warehouse, fences)
+        _refuse_loose(warehouse, report.partitions)
         if options.dry_run:
             return _as(report, "dry_run", "")
         query = Query(f"SELECT {_COLUMNS} FROM adopted_grades", files={"adopted_grades": (ACCURACY, dump)})
@@ -202,7 +204,7 @@ def _publish(
         run_id=run_id,
         holder=new_holder(KIND),
         kind=KIND,
-        derived=(),
+        derived=derived_from_grades(),
         judge=judge,
         copies=copies,
         expected=fences,
@@ -254,6 +256,20 @@ def _refuse_graded(warehouse: Warehouse, fences: Mapping[str, Fence]) -> None:
         f"On {', '.join(standing[:3])}{more} stand {whose} already.",
         hint="Leave these dates out of the dump; what stands is never replaced by an adoption.",
     )
+
+
+def _refuse_loose(warehouse: Warehouse, partitions: Sequence[str]) -> None:
+    """Raise if rows stand there that nobody published: they would have to go, and nobody has looked at them."""
+    if not warehouse.capabilities.shares_tables:
+        return
+    dates = ", ".join(f"CAST({quote_literal(partition)} AS DATE)" for partition in partitions)
+    with warehouse.reader() as reader:
+        count = reader.query(f"SELECT count(*) FROM {ACCURACY.name} WHERE game_date IN ({dates})").rows[0][0]
+    if count:
+        raise RefusedForSafety(
+            f"{count} rows that gradeonce never published stand on these dates in {ACCURACY.name}.",
+            hint=f"Adopt those where they stand: gradeonce adopt {ACCURACY.name}",
+        )
 
 
 def _adopted_before(warehouse: Warehouse, content_id: str) -> str:

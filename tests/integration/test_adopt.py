@@ -232,6 +232,43 @@ def test_a_table_is_taken_over_where_it_stands(postgres: Any, schema: str) -> No
             )
 
 
+def test_rows_that_name_no_system_are_counted_too(book: Book, tmp_path: Path) -> None:
+    """In reports and daily sums, before and after the copies went: nothing vanishes (G6)."""
+    rows = [Grade(FIRST, "ann", 8, system=None), Grade(FIRST, "ann", 9, system=None), Grade(FIRST, "bob", 8)]
+    report = book.adopt(write(tmp_path / "nulls.parquet", f"SELECT * FROM ({grades_sql(rows)})"), UTC)
+    assert report.null_keys == {"system_id": 2}
+    daily = "SELECT system_id, predictions, win FROM system_daily_performance ORDER BY 1"
+    assert book.sql(daily).rows == [("(none)", 2, 2), ("alpha", 1, 1)]
+
+    book.dedupe_apply(book.dedupe_plan().plan_id)
+
+    assert book.sql(daily).rows == [("(none)", 1, 1), ("alpha", 1, 1)]
+    assert book.report().total.predictions == 2
+    assert ledger_findings(book.warehouse) == ()
+
+
+def test_rows_of_others_are_never_removed_unseen(postgres: Any, schema: str, tmp_path: Path, dump: Path) -> None:
+    """On a date where somebody put rows, neither a grading nor a dump takes their place before they are adopted."""
+    import psycopg
+
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"INSERT INTO {schema}.prediction_accuracy {grades_sql(THEIRS[:1])}".encode())
+    with gradeonce.open(postgres.url, schema=schema, threads=1) as book:
+        land_season(book, 1, 4)
+        before = standing(book)
+
+        refused = book.grade(FIRST).worst_error
+        assert isinstance(refused, RefusedForSafety)
+        assert "gradeonce adopt prediction_accuracy" in refused.hint
+        with pytest.raises(RefusedForSafety, match="1 rows that gradeonce never published"):
+            book.adopt(dump, UTC)
+
+        assert standing(book) == before
+        book.adopt()
+        assert book.grade(FIRST).runs[0].status == "published"
+        assert ledger_findings(book.warehouse) == ()
+
+
 def test_a_book_in_a_folder_has_no_table_to_take_over(tmp_path: Path) -> None:
     """Nobody else can have put rows there."""
     with open_book(new_book(tmp_path / "book")) as book, pytest.raises(UsageError, match="nobody else"):

@@ -184,7 +184,20 @@ def tell(book: Book, on_step: Callable[[str], None], *, identities: list[str], s
     }
 
 
+def dedupe_apply(book: Book, on_step: Callable[[str], None], *, plan_id: str) -> dict[str, Any]:
+    """Remove the copies that a plan names."""
+    done = book.dedupe_apply(plan_id)
+    return {"status": done.status.value, "rows_deleted": done.rows_deleted}
+
+
+def dedupe_rollback(book: Book, on_step: Callable[[str], None], *, plan_id: str) -> dict[str, Any]:
+    """Bring the copies back."""
+    return {"rows_restored": book.dedupe_rollback(plan_id).rows_restored}
+
+
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "dedupe_apply": dedupe_apply,
+    "dedupe_rollback": dedupe_rollback,
     "publish_shelf": publish_shelf,
     "grade": grade,
     "grade_over_and_over": grade_over_and_over,

@@ -58,15 +58,15 @@ count(*) FILTER (WHERE is_bet AND is_real_price) AS bets_at_real_price,
 sum(profit) FILTER (WHERE is_bet) AS sum_profit
 
 -- name: daily
--- One row per date, system and market.
-SELECT game_date, system_id, market, {sums},
+-- One row per date, system and market. Grades that were adopted may name none: they are counted too.
+SELECT game_date, coalesce(system_id, '(none)') AS system_id, coalesce(market, '(none)') AS market, {sums},
     sum(profit) FILTER (WHERE is_bet AND is_real_price) AS profit_at_real_price,
     count(*) FILTER (WHERE void_reason = 'dnp_injury_confirmed') AS void_injury_confirmed,
     count(*) FILTER (WHERE void_reason = 'dnp_late_scratch') AS void_late_scratch,
     count(*) FILTER (WHERE void_reason = 'dnp_unknown') AS void_unknown,
     count(*) FILTER (WHERE void_reason = 'game_moved') AS void_game_moved
 FROM ({paid}) AS paid
-GROUP BY game_date, system_id, market
+GROUP BY 1, 2, 3
 
 -- name: outcomes_add_up
 -- What breaks G6.

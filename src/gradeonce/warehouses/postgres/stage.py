@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradeonce.chain import Entry
-from gradeonce.errors import PublishConflict, WarehouseError
+from gradeonce.errors import PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, Copies, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import quote_identifier, quote_literal
@@ -170,8 +170,7 @@ class PostgresStage:
         listed, of_revised = partition_list(self._table, whole), partition_list(self._table, revised)
         if whole:
             removed = self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
-            if self._compared and not self._carries:
-                self._verify_removed(removed)
+            self._verify_removed(removed, seen=bool(self._compared) and not self._carries)
         if revised:
             remove = sql("remove_revised", table=table, partition=part, partitions=of_revised, row_key=self._row_key)
             self._session.execute(remove)
@@ -209,14 +208,20 @@ class PostgresStage:
                     hint="Somebody else writes to this table: run `gradeonce ledger verify --deep`.",
                 )
 
-    def _verify_removed(self, removed: int) -> None:
-        # What goes must be what was looked at: nobody but us may have put a row there that would now vanish.
-        seen = self._session.query("SELECT count(*) FROM old").rows[0][0]
-        if removed != seen:
-            raise PublishConflict(
-                f"{removed} rows of {self._table.name} stood where {seen} were looked at: somebody else writes to it.",
-                hint="Run the same command again.",
+    def _verify_removed(self, removed: int, *, seen: bool) -> None:
+        # What goes must be what was looked at: a row that somebody else put there must not vanish unseen.
+        known = self._session.query("SELECT count(*) FROM old").rows[0][0] if seen else 0
+        if removed == known:
+            return
+        if not seen:
+            raise RefusedForSafety(
+                f"{removed} rows of {self._table.name} stand on these dates that gradeonce never published.",
+                hint=f"Adopt them first, with `gradeonce adopt {self._table.name}`, or move them elsewhere.",
             )
+        raise PublishConflict(
+            f"{removed} rows of {self._table.name} stood where {known} were looked at: somebody else writes to it.",
+            hint="Run the same command again.",
+        )
 
     def _verify_in_place(self) -> None:
         # Nobody can write to the table any more: are the rows that were looked at still the rows that stand?
