@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from builders import land_season, new_book, open_book
 from conformance.test_lease_stores_servers import OwnServerConformance, ServerConformance, until
 from gradeonce.clock import FakeClock
 from gradeonce.errors import ConfigError, LeaseHeld, LeaseLost, WarehouseError
@@ -151,6 +152,18 @@ class TestFirestoreLeases(ServerConformance):
         assert came == [True, True]
         assert [(record.holder, record.token, record.is_held) for record in real.records()] == [("bob", 2, True)]
         rival.close()
+
+    def test_a_deleted_document_is_made_up_for_by_the_fence(self, tmp_path: Path) -> None:
+        """A book graded twice, so that its fence has seen token 2; the documents are deleted; the next token is 3."""
+        folder = new_book(tmp_path / "book")
+        land_season(folder, days=1, players=2)
+        with open_book(folder, store=self.url) as book:
+            assert [book.grade("2026-01-01").runs[0].token for _ in range(2)] == [1, 2]
+            assert [record.key for record in book.leases.records()] == ["grading/2026-01-01"]
+            self.forget()
+            assert book.leases.records() == []
+
+            assert book.grade("2026-01-01").runs[0].token == 3
 
     def older(self, expires_in: timedelta) -> dict[str, Any]:
         """Return a document as the layout before ours wrote it. Any: its fields."""

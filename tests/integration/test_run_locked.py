@@ -17,7 +17,7 @@ import pytest
 from builders import new_book
 from gradeonce.leases import LeaseRecord, LeaseStore, open_store
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
-from servers import Postgres, Valkey, require
+from servers import Firestore, Postgres, Valkey, require
 
 KEY = "nightly/2026-01-17"
 PATIENCE_SECONDS = 30.0
@@ -87,12 +87,15 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-@pytest.fixture(params=["sqlite", "postgres", "valkey"])
-def any_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+@pytest.fixture(params=["sqlite", "postgres", "valkey", "firestore"])
+def any_desk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Each store in turn; only the first needs a book."""
     if request.param == "sqlite":
         return request.getfixturevalue("desk")
-    server: Postgres | Valkey = request.getfixturevalue(request.param)
+    server: Postgres | Valkey | Firestore = request.getfixturevalue(request.param)
+    if isinstance(server, Firestore):
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", server.host)
+        return Desk(tmp_path, f"firestore://demo/desk{os.urandom(4).hex()}")
     desk = Desk(tmp_path, server.url)
     if isinstance(server, Valkey):
         import redis

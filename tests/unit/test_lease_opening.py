@@ -9,7 +9,7 @@ import pytest
 
 from gradeonce.config import load_settings, mask_secrets, shown_settings
 from gradeonce.errors import ConfigError
-from gradeonce.leases import MemoryLeases, PostgresLeases, RedisLeases, SqliteLeases, open_store
+from gradeonce.leases import FirestoreLeases, MemoryLeases, PostgresLeases, RedisLeases, SqliteLeases, open_store
 
 SERVERS = {
     "postgresql://ann:tell-nobody@db.example/season": PostgresLeases,
@@ -18,14 +18,15 @@ SERVERS = {
     "rediss://ann:tell-nobody@cache.example": RedisLeases,
     "valkey://cache.example": RedisLeases,
     "valkeys://:tell-nobody@cache.example/1": RedisLeases,
+    "firestore://project/locks": FirestoreLeases,
 }
 
 
 @pytest.mark.parametrize("url", SERVERS)
 def test_url_opens_its_store_without_asking_the_server(url: str) -> None:
     """None of these servers exists: the first verb would notice, opening does not."""
-    pytest.importorskip("psycopg")
-    pytest.importorskip("redis")
+    for driver in ("psycopg", "redis", "google.cloud.firestore"):
+        pytest.importorskip(driver)
     store = open_store(url)
 
     assert isinstance(store, SERVERS[url])
@@ -85,12 +86,14 @@ def test_malformed_url_is_refused_without_telling_the_password(url: str) -> None
 @pytest.mark.parametrize(("url", "driver", "extra"), [
     ("postgresql://host/db", "psycopg", "postgres"),
     ("redis://host", "redis", "redis"),
+    ("firestore://project/locks", "google-cloud-firestore", "gcp"),
 ])  # fmt: skip
 def test_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, url: str, driver: str, extra: str) -> None:
     """What to type is in the hint, exit code 78."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == driver]:
+    module = {"google-cloud-firestore": "google.cloud.firestore"}.get(driver, driver)
+    for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, driver, None)
+    monkeypatch.setitem(sys.modules, module, None)
 
     with pytest.raises(ConfigError, match=f"need {driver}, which is not installed") as missing:
         open_store(url)
