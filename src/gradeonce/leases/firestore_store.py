@@ -211,7 +211,13 @@ class FirestoreLeases:
                 fields = {**{name: DELETE_FIELD for name in _LEGACY if name in seen.fields}, **fields}
             option = client.write_option(last_update_time=seen.version)
             return self._written_at(document.update(fields, option=option, retry=None, timeout=timeout))
-        except (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound) as error:
+        except (
+            exceptions.AlreadyExists,
+            exceptions.FailedPrecondition,
+            exceptions.NotFound,
+            # Too many write the document at this moment.
+            exceptions.Aborted,
+        ) as error:
             raise _RaceLost from error
 
     def _seen(self, snapshot: DocumentSnapshot[Any]) -> _Seen:
@@ -294,8 +300,8 @@ def _is_transient(error: Exception) -> bool:
     from google.auth.exceptions import TransportError
 
     # What the server refused (permission, a malformed name, no such database) it will refuse again.
-    passing = (exceptions.ServerError, exceptions.Aborted, exceptions.TooManyRequests, exceptions.Cancelled)
-    return isinstance(error, (*passing, exceptions.RetryError, TransportError))
+    passing = (exceptions.ServerError, exceptions.Aborted, exceptions.TooManyRequests, exceptions.RetryError)
+    return isinstance(error, (*passing, exceptions.Cancelled, TransportError))
 
 
 def _record(key: str, seen: _Seen, claim: str, asked_ttl: float | None) -> LeaseRecord | None:
