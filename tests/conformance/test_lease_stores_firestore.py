@@ -13,10 +13,11 @@ import pytest
 
 from builders import land_season, new_book, open_book
 from conformance.test_lease_stores_servers import OwnServerConformance, ServerConformance, until
-from gradeonce.clock import FakeClock
+from gradeonce.clock import FakeClock, SystemClock
 from gradeonce.errors import ConfigError, LeaseHeld, LeaseLost, WarehouseError
 from gradeonce.leases import FirestoreLeases, LeaseStore, acquire, open_store
 from gradeonce.testing import KEY, TTL
+from gradeonce.torture.stores import Off, lock_faults
 from servers import Firestore, require
 
 
@@ -164,6 +165,21 @@ class TestFirestoreLeases(ServerConformance):
             assert book.leases.records() == []
 
             assert book.grade("2026-01-01").runs[0].token == 3
+
+    def test_a_torture_has_collections_of_its_own_and_removes_them(self, real: LeaseStore) -> None:
+        """A flush deletes the leases of the torture and nobody else's."""
+        real.try_acquire(KEY, holder="ann", ttl_seconds=TTL, floor=0)
+        faults = lock_faults(self.url, in_the_book=Off(), name=f"torture_{self.name}")
+        faults.reach()
+        store = faults.open(SystemClock())
+        assert store is not None
+        store.try_acquire(KEY, holder="worker", ttl_seconds=TTL, floor=0)
+
+        assert faults.flush() == 1
+        assert store.records() == []
+        assert [record.holder for record in real.records()] == ["ann"]
+        faults.remove()
+        store.close()
 
     def older(self, expires_in: timedelta) -> dict[str, Any]:
         """Return a document as the layout before ours wrote it. Any: its fields."""

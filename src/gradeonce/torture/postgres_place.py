@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 
 from gradeonce.chain import Entry
-from gradeonce.clock import Clock, SystemClock
+from gradeonce.clock import Clock
 from gradeonce.config import mask_secrets
 from gradeonce.errors import TransientWarehouseError
 from gradeonce.leases import LeaseStore
@@ -64,11 +64,7 @@ class PostgresPlace:
         if self._orders.algorithm != "gradeonce":
             # The index that refuses a second row of a key: many a table in the field has none.
             self._execute(f"DROP INDEX {quote_identifier(self._schema)}.{quote_identifier(f'{TABLE.name}_key')}")
-        store = self.leases(SystemClock())
-        if store is not None:
-            # A store that is out of reach before anything was broken is the user's to mend.
-            store.records()
-            store.close()
+        self._locks.reach()
 
     def warm_up(self) -> None:
         """See `Place.warm_up`."""

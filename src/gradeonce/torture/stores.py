@@ -7,14 +7,20 @@ a torture never touches a lease of anybody else.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from gradeonce.clock import Clock
+from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import TransientWarehouseError
 from gradeonce.leases import LeaseStore, MemoryLeases, SqliteLeases
 from gradeonce.sqlite_file import SqliteFile
 from gradeonce.statements import quote_identifier
+
+FLUSH_SECONDS = 10.0
+"""How long one call may take that deletes leases in Firestore."""
 
 
 class LockFaults(Protocol):
@@ -22,6 +28,10 @@ class LockFaults(Protocol):
 
     def open(self, clock: Clock) -> LeaseStore | None:
         """Open the store; None when leases are switched off. It connects with its first verb."""
+        ...
+
+    def reach(self) -> None:
+        """Ask the store something. One that is out of reach before anything was broken is the user's to mend."""
         ...
 
     def warm_up(self) -> None:
@@ -37,7 +47,22 @@ class LockFaults(Protocol):
         ...
 
 
-class InTheCatalog:
+class _ReachedFromHere:
+    """Asks the store from this process, and leaves no connection behind."""
+
+    def open(self, clock: Clock) -> LeaseStore | None:
+        """See `LockFaults.open`."""
+        raise NotImplementedError
+
+    def reach(self) -> None:
+        """See `LockFaults.reach`."""
+        store = self.open(SystemClock())
+        if store is not None:
+            store.records()
+            store.close()
+
+
+class InTheCatalog(_ReachedFromHere):
     """SQLite, in the catalog of the scratch book. Its clock is the machine's, so a skewed worker misjudges leases."""
 
     def __init__(self, catalog: Path) -> None:
@@ -64,7 +89,7 @@ class InTheCatalog:
         """See `LockFaults.remove`. It goes with the book."""
 
 
-class InMemory:
+class InMemory(_ReachedFromHere):
     """Every process has a store of its own: the leases keep nobody out, and the fence alone holds."""
 
     def open(self, clock: Clock) -> LeaseStore | None:
@@ -90,7 +115,7 @@ class Off(InMemory):
         return None
 
 
-class InRedis:
+class InRedis(_ReachedFromHere):
     """A hash of its own in Redis or Valkey."""
 
     def __init__(self, url: str, name: str) -> None:
@@ -126,7 +151,7 @@ class InRedis:
         self.flush()
 
 
-class InPostgres:
+class InPostgres(_ReachedFromHere):
     """A table of its own in PostgreSQL."""
 
     def __init__(self, url: str, table: str) -> None:
@@ -164,6 +189,70 @@ class InPostgres:
             raise TransientWarehouseError(f"The lock store could not be flushed: {type(error).__name__}.") from error
 
 
+class InFirestore:
+    """Collections of its own in Firestore.
+
+    The driver starts threads that do not survive a fork, so whatever is asked before the last fork is asked from
+    an interpreter of its own.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        parts = urlsplit(url)
+        self._url = urlunsplit(parts._replace(path=f"/{name}"))
+
+    def open(self, clock: Clock) -> LeaseStore | None:
+        """See `LockFaults.open`."""
+        from gradeonce.leases.firestore_store import FirestoreLeases
+
+        return FirestoreLeases(self._url)
+
+    def reach(self) -> None:
+        """See `LockFaults.reach`."""
+        self._elsewhere("reached")
+
+    def warm_up(self) -> None:
+        """See `LockFaults.warm_up`."""
+        import google.cloud.firestore  # noqa: F401 (imported for those who are forked)
+
+    def flush(self) -> int:
+        """See `LockFaults.flush`."""
+        return self._elsewhere("forgotten")
+
+    def remove(self) -> None:
+        """See `LockFaults.remove`."""
+        self.flush()
+
+    def _elsewhere(self, job: str) -> int:
+        program = f"import sys; from gradeonce.torture import stores; print(stores.{job}(sys.argv[1]))"
+        done = subprocess.run([sys.executable, "-c", program, self._url], capture_output=True, text=True, check=False)
+        if done.returncode:
+            told = done.stderr.strip().splitlines()
+            raise TransientWarehouseError(f"The lock store could not be asked: {told[-1] if told else 'no reason'}")
+        return int(done.stdout)
+
+
+def reached(url: str) -> int:
+    """Ask Firestore for the leases of a torture. Return how many there are."""
+    from gradeonce.leases.firestore_store import FirestoreLeases
+
+    return len(FirestoreLeases(url).records())
+
+
+def forgotten(url: str) -> int:
+    """Delete the documents of a torture, which no lease store would do. Return how many there were."""
+    from google.cloud import firestore
+
+    parts = urlsplit(url)
+    name, count = parts.path.strip("/"), 0
+    client = firestore.Client(project=parts.netloc or None, database=dict(parse_qsl(parts.query)).get("database"))
+    for collection in client.collections(timeout=FLUSH_SECONDS):
+        if collection.id == name or collection.id.endswith(f"_{name}"):
+            for document in collection.list_documents(timeout=FLUSH_SECONDS):
+                document.delete(timeout=FLUSH_SECONDS)
+                count += 1
+    return count
+
+
 def lock_faults(store: str, *, in_the_book: LockFaults, name: str) -> LockFaults:
     """Return the lock store that a setting names, with records of this torture only.
 
@@ -178,6 +267,8 @@ def lock_faults(store: str, *, in_the_book: LockFaults, name: str) -> LockFaults
         return InMemory()
     if store.startswith("postgres"):
         return InPostgres(store, name)
+    if store.startswith("firestore"):
+        return InFirestore(store, name)
     if "://" in store:
         return InRedis(store, name)
     return in_the_book
