@@ -166,6 +166,17 @@ def test_nobody_listens() -> None:
     assert (tries > 1, error.message) == (True, "The channel is out of reach: Connection refused.")
 
 
+def test_a_server_without_tls_is_not_spoken_to_in_clear(receiver: Receiver) -> None:
+    """https to a port that speaks http: out of reach, and no byte of the message was sent."""
+    tries, error, _ = try_to_send("slack", receiver.url.replace("http://", "https://"), seconds=1.0)
+
+    assert error is not None
+    assert tries == 2
+    assert error.message.startswith("The channel is out of reach: ")
+    assert not any(part in str(error) for part in SECRET.split("/"))
+    assert receiver.requests == []
+
+
 def test_a_server_that_hangs_up_is_asked_again(receiver: Receiver) -> None:
     """No status, no reply: out of reach for now."""
     receiver.answer(Answer(0), OK)

@@ -17,6 +17,7 @@ from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
 from races.child import answer_of, child
 from races.crew import Crew, Stand
+from receiver import Receiver
 from servers import Postgres
 
 __all__ = ["postgres", "schema"]
@@ -50,6 +51,19 @@ LAND_STEPS = [
 def book(postgres: Postgres, schema: str) -> Iterator[Book]:
     with gradeonce.open(postgres.url, schema=schema, threads=1, ttl_seconds=0.5, wait_seconds=30.0) as book:
         yield book
+
+
+def test_of_many_who_see_a_problem_at_once_one_tells(crew: Crew, postgres: Postgres, book: Book, schema: str) -> None:
+    """8 processes, 4 new problems and their ends: two messages each, whoever came first."""
+    with Receiver() as receiver:
+        crew.stand_at(Stand(postgres.url, settings={"schema": schema, "slack": [receiver.url]}))
+        for number in range(4):
+            name = f"round/{number}"
+            answers = crew.round([("tell", {"identities": [name], "scope": []})] * crew.size)
+            answers += crew.round([("tell", {"identities": [], "scope": [name]})] * crew.size)
+            assert sum(len(answer["opened"]) for answer in answers) == 1, answers
+            assert sum(len(answer["recovered"]) for answer in answers) == 1, answers
+            assert len(receiver.requests) == 2 * (number + 1)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "off"])

@@ -20,6 +20,7 @@ from gradeonce.alerts.channels.webhook import webhook_payload
 from gradeonce.alerts.memory import Event, new_alert
 from gradeonce.alerts.message import Message, Told, build_message, grouped
 from gradeonce.alerts.samples import SAMPLES, sample_messages
+from servers import require
 
 NOW = datetime(2026, 1, 18, 12, tzinfo=UTC)
 GOLDEN = Path(__file__).with_name("golden_alerts")
@@ -102,6 +103,20 @@ def test_slack_payloads_keep_the_form_whatever_they_tell(
     payload = slack_payload(build_message(steps, book=place, now=NOW))
 
     assert findings(payload) == []
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_slacks_own_library_finds_nothing_wrong(name: str) -> None:
+    """It knows the limits of each block, and raises where one is broken."""
+    require("slack_sdk")
+    from slack_sdk.models.blocks import Block
+
+    payload = slack_payload(MESSAGES[name])
+    parsed = Block.parse_all(payload["blocks"])
+    for block in parsed:
+        block.validate_json()
+
+    assert [block.type for block in parsed] == [block["type"] for block in payload["blocks"]]
 
 
 def test_slack_sees_no_mention_in_our_texts() -> None:
