@@ -496,8 +496,9 @@ class Book:
             InputError: If a row breaks the contract; nothing was staged.
         """
         from gradeonce.load import LoadOptions
+        from gradeonce.staging import write
 
-        return self._staging().write(_paths(files), batch=batch, worker=worker, options=options or LoadOptions())
+        return write(self._staging(), _paths(files), batch=batch, worker=worker, options=options or LoadOptions())
 
     def stage_consolidate(self, batch: str, *, wait_seconds: float | None = None) -> ConsolidationReport:
         """Merge all that is staged of a batch into the predictions, exactly once: the latest row of each key.
@@ -513,15 +514,21 @@ class Book:
             ValidationFailed: If no row would be merged although rows wait that do not stand yet; the staging is kept.
             LeaseHeld, LeaseLost, PublishConflict, WarehouseError: Nothing was merged, the staging is kept.
         """
-        return self._staging().consolidate(batch, wait_seconds=wait_seconds)
+        from gradeonce.staging import consolidate
+
+        return consolidate(self._staging(), batch, wait_seconds=wait_seconds)
 
     def staged(self) -> list[StagedBatch]:
         """Return the batches with rows that nobody has merged yet, and which of them are orphans."""
-        return self._staging().batches()
+        from gradeonce.staging import list_batches
+
+        return list_batches(self._staging())
 
     def stage_sweep(self, batch: str | None = None, *, apply: bool = False) -> SweepReport:
         """Remove what is staged of orphaned batches, or of one batch; without `apply` only say what would go."""
-        return self._staging().sweep(batch, apply=apply)
+        from gradeonce.staging import sweep
+
+        return sweep(self._staging(), batch, apply=apply)
 
     def _staging(self) -> Staging:
         from gradeonce.staging import Staging

@@ -19,7 +19,7 @@ SHOWN_HOME = "~/season"
 """What the pages call the folder they work in."""
 
 _MASKS = [
-    (re.compile(r"\b[gl]\d{8}T\d{6}[0-9a-f]{8}(-[0-9a-f]{8})?\b"), "<run>"),
+    (re.compile(r"\b[glwcs]\d{8}T\d{6}[0-9a-f]{8}(-[0-9a-f]{8})?\b"), "<run>"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hash>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?"), "<instant>"),
     (re.compile(r"\b\w+@[\w.-]+:\d+:[0-9a-f]{6}"), "<holder>"),

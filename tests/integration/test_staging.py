@@ -15,8 +15,7 @@ from gradeonce.book import Book
 from gradeonce.config import load_settings
 from gradeonce.errors import InputError, UsageError, ValidationFailed
 from gradeonce.schema import PREDICTIONS, STAGED_PREDICTIONS
-from gradeonce.staging import ConsolidationReport, StageReport, orphaned_before
-from gradeonce.statements import statement
+from gradeonce.staging import ConsolidationReport, StageReport
 from postgres_book import postgres, schema
 from servers import Postgres
 from staged_files import pick, write_file
@@ -335,22 +334,11 @@ def test_only_batches_left_alone_for_long_are_orphans(tmp_path: Path) -> None:
             clock.advance(hours * 3600)
 
         assert [(b.batch, b.is_orphan) for b in book.staged()] == [("lively", False), ("new", False), ("old", True)]
-        before = orphaned_before(clock, book.settings).isoformat(timespec="microseconds")
-        listed = book.sql(statement("gradeonce", "staging.sql", "orphans"), {"before": before}).rows
-        assert [row[:3] for row in listed] == [("old", 1, 1)]
+        listed = book.check(only=["orphaned_staging"]).results[0]
+        assert [key["name"] for key in listed.keys] == ["old"]
         assert [b.batch for b in book.stage_sweep(apply=True).batches] == ["old"]
         assert [b.batch for b in book.staged()] == ["lively", "new"]
         assert book.stage_sweep(apply=True).batches == ()
-
-
-def test_the_daily_check_runs_on_every_warehouse(book: Book, write: Write) -> None:
-    """The listing of orphans is one text for both."""
-    write("w1", pick("a"), pick("b"))
-    write("w2", pick("c"))
-    sql = statement("gradeonce", "staging.sql", "orphans")
-
-    assert [row[:3] for row in book.sql(sql, {"before": "9999"}).rows] == [("morning", 2, 3)]
-    assert book.sql(sql, {"before": "1970"}).rows == []
 
 
 def test_how_long_an_orphan_waits_is_a_setting(tmp_path: Path) -> None:

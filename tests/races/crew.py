@@ -83,6 +83,10 @@ class Crew:
         for ours, job in zip(self._ours, jobs, strict=True):
             ours.send(job)
 
+    def has_answered(self, worker: int) -> bool:
+        """Say whether a worker's result can be had without waiting."""
+        return self._ours[worker].poll()
+
     def result(self, worker: int) -> dict[str, Any]:
         """Return what one worker brought back: what its job returned, or {"error": name, "message": text}."""
         if not self._ours[worker].poll(PATIENCE_SECONDS):

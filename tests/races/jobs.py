@@ -156,6 +156,25 @@ def land(
     return {"rows": landed.rows, "known": landed.known, "already": landed.already, "load_id": landed.load_id}
 
 
+def stage(book: Book, on_step: Callable[[str], None], *, file: str, batch: str, worker: str) -> dict[str, Any]:
+    """Stage one file of predictions."""
+    report = book.stage_write(file, batch=batch, worker=worker)
+    return {"status": report.status, "rows": report.rows}
+
+
+def stage_files(
+    book: Book, on_step: Callable[[str], None], *, files: list[str], batch: str, worker: str
+) -> dict[str, Any]:
+    """Stage one file of predictions after another."""
+    return {"rows": sum(book.stage_write(file, batch=batch, worker=worker).rows for file in files)}
+
+
+def consolidate(book: Book, on_step: Callable[[str], None], *, batch: str) -> dict[str, Any]:
+    """Merge what is staged of a batch."""
+    report = book.stage_consolidate(batch)
+    return {"status": report.status, "rows": report.rows, "tokens": dict(report.tokens)}
+
+
 def take_turns(book: Book, on_step: Callable[[str], None], *, turns: int, witness: str) -> dict[str, Any]:
     """Hold one lease again and again; the witness is a file that only one process at a time can make."""
     tokens, longest = [], 0.0
@@ -200,6 +219,9 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "dedupe_rollback": dedupe_rollback,
     "publish_shelf": publish_shelf,
     "grade": grade,
+    "stage": stage,
+    "stage_files": stage_files,
+    "consolidate": consolidate,
     "grade_over_and_over": grade_over_and_over,
     "correct_over_and_over": correct_over_and_over,
     "look_over_and_over": look_over_and_over,

@@ -175,8 +175,8 @@ def consolidation_lines(report: ConsolidationReport) -> list[str]:
         dates = f"on {number(len(report.partitions))} date(s), {report.partitions[0]} to {report.partitions[-1]}"
         lines = [f"{report.batch}: {number(report.rows)} rows merged {dates} ({report.load_id}); {workers}"]
     for count, what in (
-        (report.outdone, "are outdone by a later one of the same key"),
-        (report.outdated, "are older than what stands"),
+        (report.outdone, "outdone by a later one of the same key"),
+        (report.outdated, "older than what stands"),
         (report.known, "stood already, the very same"),
     ):
         if count:

@@ -87,13 +87,14 @@ def land(
         LeaseLost: If a fence has accepted a higher token than ours. Nothing landed.
         PublishConflict: If a partition that was to be emptied is no longer as it was seen. Nothing landed.
     """
+    # From the first statement on others wait for us: for the same content first, then for the fences.
+    session.let_go_when_idle()
     if not session.execute(state.sql("add_load"), {"content_id": content_id, "load_id": entry.run_id}):
         found = session.query(state.sql("find_load"), {"content_id": content_id}).rows[0][0]
         return Landed(found, 0, 0, (), already=True)
     for name, offered in offers.items():
         _send(session, name, offered)
     on_step("land.sent")
-    session.let_go_when_idle()
     # From here on nobody else appends to these partitions, so what is new is judged once.
     fences = _lock(session, offers, terms)
     on_step("land.locked")

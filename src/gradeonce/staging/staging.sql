@@ -18,13 +18,3 @@ SELECT count(*), count(*) FILTER (WHERE place = 1), list_sort(list(DISTINCT CAST
 CREATE OR REPLACE TEMP TABLE winning_rows AS
 SELECT {columns}
 FROM (SELECT *, CAST(row_number() OVER (ORDER BY game_date, {key}) AS INTEGER) AS winner FROM taken_rows WHERE place = 1)
-
--- name: orphans
--- Batches to which nothing was added since an instant (ISO 8601 UTC) and that nobody has merged: for the daily checks.
-SELECT split_part(partition, '/', 1) AS batch, count(DISTINCT split_part(partition, '/', 2)) AS workers,
-    CAST(sum(rows) AS BIGINT) AS rows, max(published_at) AS last_staged_at
-FROM publish_fences
-WHERE table_name = 'staged_predictions' AND rows > 0
-GROUP BY split_part(partition, '/', 1)
-HAVING max(published_at) < $before
-ORDER BY 1
