@@ -63,6 +63,7 @@ OWN: dict[str, dict[str, str]] = {
         "dates_summed": "Dates, graded by an earlier version, whose daily sums were added now.",
         "config": "The settings file.",
         "wrote_config": "Whether it was written now.",
+        "missing": "What is still missing, one line each.",
     },
     "config show": {
         "settings": "One for each setting.",

@@ -20,13 +20,27 @@ Lists in an environment variable are separated by commas.
 TABLES = """## [tables]
 
 Names of your own for our tables, for the queries you write: the table is then offered under both names. The files in
-the book keep ours. There is no environment variable for these.
+the book keep ours. In PostgreSQL your table stands for ours, and holds the rows
+([how](../howto/keep-the-book-in-postgresql.md#tables-of-your-own)). There is no environment variable for these.
 """
+
+COLUMNS = """## [columns]
+
+Your names for the columns of a table that `[tables]` names, ours on the left; a section for each table. There is no
+environment variable for these.
+
+```toml
+[tables]
+player_prop_predictions = "analytics.predictions"
+
+[columns.player_prop_predictions]
+line_value = "current_points_line"
+```"""
 
 
 def page() -> str:
     parts = [INTRO]
-    shown = [setting for setting in shown_settings(Settings()) if setting.section != "tables"]
+    shown = [setting for setting in shown_settings(Settings()) if setting.section not in ("tables", "columns")]
     for section in dict.fromkeys(setting.section for setting in shown):
         rows = [
             (f"`{s.key}`", f"`{s.value}`", f"`{ENVIRONMENT_PREFIX}{section}_{s.key}`".upper(), s.help + _choices(s.key))
@@ -34,7 +48,7 @@ def page() -> str:
             if s.section == section
         ]
         parts += [f"## [{section}]", table(("key", "default", "environment variable", "meaning"), rows)]
-    parts += [TABLES, "\n".join(f"- `{one.name}`" for one in ROW_TABLES)]
+    parts += [TABLES, "\n".join(f"- `{one.name}`" for one in ROW_TABLES), COLUMNS]
     return "\n\n".join(parts)
 
 

@@ -149,6 +149,17 @@ class Settings:
             "is_secret": False,
         },
     )
+    columns: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict,
+        metadata={
+            "section": "columns",
+            "help": "Column names of those tables, by our table and column.",
+            "choices": (),
+            "schemes": (),
+            "above": 0,
+            "is_secret": False,
+        },
+    )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     base_folder: Path = field(default_factory=Path.cwd, repr=False, compare=False)
 
@@ -242,6 +253,9 @@ def _from_file(path: Path) -> dict[str, Any]:
         if section == "tables":
             values["tables"] = _tables(content, str(path))
             continue
+        if section == "columns":
+            values["columns"] = _columns(content, document.get("tables", {}), str(path))
+            continue
         for key, value in content.items():
             name = _BY_SECTION[section].get(key)
             if name is None:
@@ -279,7 +293,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, st
     found = {}
     for name, setting in _FIELDS.items():
         variable = f"{ENVIRONMENT_PREFIX}{setting.metadata['section']}_{name}".upper()
-        if variable in environment and name != "tables":
+        if variable in environment and name not in ("tables", "columns"):
             found[name] = (variable, environment[variable])
     return found
 
@@ -385,6 +399,29 @@ def _tables(content: Mapping[str, Any], where: str) -> dict[str, str]:
     return dict(content)
 
 
+def _columns(content: Mapping[str, Any], tables: Mapping[str, Any], where: str) -> dict[str, dict[str, str]]:
+    # Any: what TOML holds, checked here.
+    known = {table.name: table for table in ROW_TABLES}
+    for name, columns in content.items():
+        if name not in known or not isinstance(columns, dict):
+            raise ConfigError(f"{where}: [columns.{name}] is not a table; expected one of {', '.join(known)}.")
+        if name not in tables:
+            raise ConfigError(f"{where}: [columns.{name}] needs the name of your table, in [tables].")
+        ours = known[name].column_names
+        for column, theirs in columns.items():
+            if column not in ours:
+                raise ConfigError(
+                    f"{where}: [columns.{name}] {column} is not a column of ours; expected one of {', '.join(ours)}."
+                )
+            if not isinstance(theirs, str) or not theirs:
+                raise ConfigError(f"{where}: [columns.{name}] {column} is {theirs!r}; expected a column name.")
+        named = [columns.get(column, column) for column in ours]
+        twice = sorted({theirs for theirs in columns.values() if named.count(theirs) > 1})
+        if twice:
+            raise ConfigError(f"{where}: [columns.{name}] names {', '.join(twice)} for two columns of ours.")
+    return {name: dict(columns) for name, columns in content.items()}
+
+
 @dataclass(frozen=True)
 class ShownSetting:
     """One row of `config show`."""
@@ -452,6 +489,11 @@ def config_template(values: Mapping[str, Any]) -> str:
         if section == "tables":
             lines += ["# Your own names for our tables, when they exist already:"]
             lines += [f'# {table.name} = "{table.name}"' for table in ROW_TABLES]
+            continue
+        if section == "columns":
+            lines[-1:] = [
+                "# A section [columns.TABLE] holds your names for the columns of such a table, ours on the left."
+            ]
             continue
         for name in names:
             setting = _FIELDS[name]

@@ -109,6 +109,18 @@ def test_a_table_can_be_read_under_the_name_the_user_gave_it(folder: Path) -> No
         assert book.sql("SELECT count(*) FROM player_prop_predictions").rows == [(3,)]
 
 
+def test_columns_can_be_read_under_the_names_the_user_gave_them(folder: Path) -> None:
+    """[columns] names them in the user's table; ours keeps its own."""
+    land_season(folder, 1, 3)
+    names = {
+        "tables": {"player_prop_predictions": "my_picks"},
+        "columns": {"player_prop_predictions": {"line_value": "x"}},
+    }
+    with open_book(folder, **names) as book:
+        assert book.sql("SELECT CAST(max(x) AS VARCHAR), count(game_id) FROM my_picks").rows == [("10.500000000", 3)]
+        assert book.sql("SELECT count(line_value) FROM player_prop_predictions").rows == [(3,)]
+
+
 def test_queries_cannot_change_anything(folder: Path) -> None:
     """`sql` refuses what is not a SELECT."""
     with open_book(folder) as book, pytest.raises(UsageError):

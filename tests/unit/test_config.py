@@ -86,6 +86,23 @@ def test_environment_values_are_read_in_their_types(tmp_path: Path) -> None:
         ("[warehouse]\nthreads = 1.5", "{file}: [warehouse] threads is 1.5; expected a whole number 0 or more."),
         ("[warehouse]\nthreads = inf", "{file}: [warehouse] threads is inf; expected a whole number 0 or more."),
         ("[warehouse]\nthreads = nan", "{file}: [warehouse] threads is nan; expected a whole number 0 or more."),
+        (
+            "[columns.player_prop_predictions]\nline_value = 'x'",
+            "{file}: [columns.player_prop_predictions] needs the name of your table, in [tables].",
+        ),
+        (
+            "[tables]\ninjury_reports = 'x'\n[columns.injury_reports]\nstate = 'x'",
+            "{file}: [columns.injury_reports] state is not a column of ours; expected one of player_lookup, "
+            "player_name, game_id, game_date, status, reason, reported_at, load_id, load_row, loaded_at.",
+        ),
+        (
+            "[tables]\ninjury_reports = 'x'\n[columns.injury_reports]\nstatus = 'reason'",
+            "{file}: [columns.injury_reports] names reason for two columns of ours.",
+        ),
+        (
+            "[tables]\ninjury_reports = 'x'\n[columns.injury_reports]\nstatus = ''",
+            "{file}: [columns.injury_reports] status is ''; expected a column name.",
+        ),
         ("[warehouse]\nbook = 7", "{file}: [warehouse] book is 7; expected a text."),
         (
             "[warehouse]\nallow_network_filesystem = 1",
@@ -152,6 +169,7 @@ def test_a_wrong_value_names_file_key_and_what_was_expected(tmp_path: Path, text
         ),
         ("[lock]\nxyzzy = 5", "unknown key 'xyzzy' in [lock]; expected one of store, ", "on_unavailable."),
         ("[lock\n", "not valid TOML: ", "."),
+        ("[columns.reports]\nstatus = 'x'", "[columns.reports] is not a table; expected one of player_prop_pred", "."),
     ],
 )
 def test_what_is_not_a_setting_is_named_with_the_nearest_one(tmp_path: Path, text: str, start: str, end: str) -> None:

@@ -35,9 +35,11 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
         return _tell_missing(settings.shown_book, missing_parts(settings), as_json=as_json)
     created = create_warehouse(settings)
     if wrote_config:
-        config.write_text(config_template({"book": name or settings.book}), encoding="utf-8")
+        # What came from the environment stays there: a URL may hold a password.
+        config.write_text(config_template({"book": name} if name else {}), encoding="utf-8")
     with Book(settings) as book:
         summed = book.add_missing_sums()
+    missing = missing_parts(settings)
     if as_json:
         emit_json(
             {
@@ -47,6 +49,7 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
                 "dates_summed": len(summed),
                 "config": str(config.resolve()),
                 "wrote_config": wrote_config,
+                "missing": missing,
             }
         )
         return ExitCode.DONE
@@ -54,6 +57,8 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     click.echo(f"{'Wrote' if wrote_config else 'Already there, left as it is:'} {config.resolve()}")
     if summed:
         click.echo(f"Added the daily sums of {len(summed)} date(s), {summed[0]} to {summed[-1]}")
+    for line in missing:
+        click.echo(f"warning: {line}", err=True)
     if created:
         click.echo("Next: gradeonce load predictions FILE, gradeonce load actuals FILE, gradeonce grade yesterday")
     return ExitCode.DONE

@@ -38,6 +38,7 @@ def open_warehouse(settings: Settings, *, clock: Clock) -> Warehouse:
         minimum_free_megabytes=settings.minimum_free_megabytes,
         allow_network_filesystem=settings.allow_network_filesystem,
         names=settings.tables,
+        columns=settings.columns,
     )
 
 
@@ -50,7 +51,9 @@ def create_warehouse(settings: Settings) -> bool:
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
-        return PostgresWarehouse.create(settings.book, schema=settings.schema, names=settings.tables)
+        return PostgresWarehouse.create(
+            settings.book, schema=settings.schema, names=settings.tables, columns=settings.columns
+        )
     from gradeonce.warehouses.embedded.warehouse import EmbeddedWarehouse
 
     return EmbeddedWarehouse.create(settings.book_path, allow_network_filesystem=settings.allow_network_filesystem)
@@ -61,7 +64,9 @@ def missing_parts(settings: Settings) -> list[str]:
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
-        return PostgresWarehouse.missing(settings.book, schema=settings.schema)
+        return PostgresWarehouse.missing(
+            settings.book, schema=settings.schema, names=settings.tables, columns=settings.columns
+        )
     from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 
     path = settings.book_path

@@ -66,12 +66,22 @@ def define_views(
     *,
     partitions: Mapping[str, tuple[str, ...] | None],
     names: Mapping[str, str],
+    columns: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Put every table in view under its own name, and under the user's name for it if there is one."""
+    """Put every table in view under its own name, and under the user's names for it and its columns, if there are."""
     for table in tables:
         select = relation(table, segments[table.name], folder, partitions=partitions.get(table.name))
-        for name in {table.name, names.get(table.name, table.name)}:
-            run(engine, f"CREATE OR REPLACE TEMP VIEW {quote_identifier(name)} AS {select}")
+        run(engine, f"CREATE OR REPLACE TEMP VIEW {quote_identifier(table.name)} AS {select}")
+        if names.get(table.name, table.name) != table.name:
+            theirs = columns.get(table.name, {})
+            listed = ", ".join(
+                f"{quote_identifier(name)} AS {quote_identifier(theirs.get(name, name))}" for name in table.column_names
+            )
+            run(
+                engine,
+                f"CREATE OR REPLACE TEMP VIEW {quote_identifier(names[table.name])} AS "
+                f"SELECT {listed} FROM {quote_identifier(table.name)}",
+            )
 
 
 def define_figures(engine: DuckDBPyConnection) -> None:

@@ -50,6 +50,7 @@ class EmbeddedWarehouse:
         minimum_free_megabytes: int = 0,
         allow_network_filesystem: bool = False,
         names: Mapping[str, str] | None = None,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Open a book that exists.
 
@@ -60,9 +61,11 @@ class EmbeddedWarehouse:
             minimum_free_megabytes: Refuse to stage when less disk than this is free.
             allow_network_filesystem: Open it even where file locks are not to be trusted.
             names: The user's names for our tables, offered beside ours.
+            columns: The user's names for our columns, by our table and column, in those tables.
         """
         self._folder, self._clock, self._threads = folder, clock or SystemClock(), threads
-        self._minimum_free_megabytes, self._names = minimum_free_megabytes, dict(names or {})
+        self._minimum_free_megabytes = minimum_free_megabytes
+        self._names, self._columns = dict(names or {}), dict(columns or {})
         if not allow_network_filesystem:
             require_local_disk(folder)
         self._catalog = Catalog(folder, clock=self._clock)
@@ -142,7 +145,15 @@ class EmbeddedWarehouse:
             state = self._catalog.small_state() if small_state else {}
             small_tables = self._catalog.small_tables() if small_state else []
         with open_engine(threads=self._threads, scratch=self._folder / STAGING_FOLDER) as engine:
-            define_views(engine, tables, segments, self._folder, partitions=inputs or {}, names=self._names)
+            define_views(
+                engine,
+                tables,
+                segments,
+                self._folder,
+                partitions=inputs or {},
+                names=self._names,
+                columns=self._columns,
+            )
             define_small_state(engine, state)
             define_small_tables(engine, small_tables)
             yield engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.warehouses.postgres.connection import Session
+from gradeonce.warehouses.postgres.mapped import Kept, kept
 
 
 def hold(session: Session, table: Table) -> None:
@@ -17,45 +18,58 @@ def loosen(session: Session, table: Table) -> None:
 
     Limit: readers wait from here to the commit, because the server hands out an index to nobody else meanwhile.
     """
-    physical = physical_name(session, table)
-    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
-    if _stands_twice(session, "staged", key):
-        for (name,) in session.query(_sql("key_index"), {"table": physical, "index": f"{table.name}_key"}).rows:
+    place = _place(session, table)
+    if _doubled(session, table, "staged"):
+        for name in _indexes(session, table, place):
             session.execute(f"DROP INDEX {name}")
     nulls = ", ".join(f"count(*) FILTER (WHERE {quote_identifier(name)} IS NULL)" for name in table.required)
     counted = session.query(f"SELECT {nulls} FROM staged").rows[0]
     for name, count in zip(table.required, counted, strict=True):
         if count:
-            session.execute(f"ALTER TABLE {physical} ALTER COLUMN {quote_identifier(name)} DROP NOT NULL")
+            session.execute(f"ALTER TABLE {place.physical} ALTER COLUMN {place.column(name)} DROP NOT NULL")
 
 
 def tighten(session: Session, table: Table) -> bool:
     """Put the index back if it is missing and no key of the table stands twice. Return whether it was put back."""
-    physical = physical_name(session, table)
-    if session.query(_sql("key_index"), {"table": physical, "index": f"{table.name}_key"}).rows:
+    place = _place(session, table)
+    if not table.key or _indexes(session, table, place) or _doubled(session, table, quote_identifier(table.name)):
         return False
-    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
-    if _stands_twice(session, quote_identifier(table.name), key):
-        return False
-    name = quote_identifier(f"{table.name}_key")
-    session.execute(f"CREATE UNIQUE INDEX {name} ON {physical} ({key}) NULLS NOT DISTINCT")
+    key = ", ".join(place.column(name) for name in (table.partition, *table.key))
+    # In the user's schema an index of our table's name may be anybody's.
+    name = quote_identifier(f"{'gradeonce_' if place.is_the_users else ''}{table.name}_key")
+    session.execute(f"CREATE UNIQUE INDEX {name} ON {place.physical} ({key}) NULLS NOT DISTINCT")
     return True
 
 
-def is_missing(session: Session, table: Table) -> bool:
-    """Return whether the table lacks the index over its key."""
-    values = {"table": physical_name(session, table), "index": f"{table.name}_key"}
-    return bool(table.key) and not session.query(_sql("key_index"), values).rows
+def lacks(session: Session, table: Table) -> str:
+    """Return why the index over the table's key is not there; empty when it is, or when the table has no key."""
+    if not table.key or _indexes(session, table, _place(session, table)):
+        return ""
+    doubled = _doubled(session, table, quote_identifier(table.name))
+    if not doubled:
+        return "the unique index over its key is missing; `gradeonce init` makes it"
+    return (
+        f"the unique index over its key is missing, because {doubled} keys stand more than once; look at them with "
+        "`gradeonce dedupe plan`, and make it with `gradeonce init` when they are gone"
+    )
 
 
-def physical_name(session: Session, table: Table) -> str:
-    """Return the quoted name of the table that holds the rows: behind our view, the user's own."""
-    return str(session.query(_sql("physical"), {"name": quote_identifier(table.name)}).rows[0][0])
+def _place(session: Session, table: Table) -> Kept:
+    found = kept(session).get(table.name)
+    return found or Kept(quote_identifier(table.name), {}, False, "")
 
 
-def _stands_twice(session: Session, relation: str, key: str) -> bool:
-    found = session.query(f"SELECT 1 FROM {relation} GROUP BY {key} HAVING count(*) > 1 LIMIT 1").rows
-    return bool(found)
+def _indexes(session: Session, table: Table, place: Kept) -> list[str]:
+    columns = sorted(place.columns.get(name, name) for name in (table.partition, *table.key))
+    found = session.query(_sql("key_index"), {"table": place.physical, "columns": columns}).rows
+    return [name for (name,) in found]
+
+
+def _doubled(session: Session, table: Table, relation: str) -> int:
+    """Return how many keys stand more than once in a relation that has our names of the columns."""
+    key = ", ".join(quote_identifier(name) for name in (table.partition, *table.key))
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM {relation} GROUP BY {key} HAVING count(*) > 1) AS doubled"
+    return int(session.query(counted).rows[0][0])
 
 
 def _sql(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from gradeonce.chain import Entry
 from gradeonce.errors import PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, Copies, EntryDraft, Move, PartitionFacts, Query
-from gradeonce.schema import REVISIONS, Table
+from gradeonce.schema import REVISIONS, Column, ColumnType, Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows, staged_relation
 from gradeonce.warehouses.postgres import belt, state
@@ -37,7 +37,7 @@ class PostgresStage:
         for name, partitions in query.inputs.items():
             table = self._inputs.get(name)
             if table is not None and partitions is not None:
-                listed = ", ".join(quote_identifier(column) for column in table.column_names)
+                listed = ", ".join(_in_byte_order(column) for column in table.columns)
                 scopes.append(
                     f"{quote_identifier(name)} AS NOT MATERIALIZED (SELECT {listed} "
                     f"FROM {quote_identifier(schema)}.{quote_identifier(name)} "
@@ -170,7 +170,9 @@ class PostgresStage:
         listed, of_revised = partition_list(self._table, whole), partition_list(self._table, revised)
         if whole:
             removed = self._session.execute(sql("remove", table=table, partition=part, partitions=listed))
-            self._verify_removed(removed, seen=bool(self._compared) and not self._carries)
+            if self._table.key:
+                # Without a key nothing was looked at, and any row may stand beside any other.
+                self._verify_removed(removed, seen=bool(self._compared) and not self._carries)
         if revised:
             remove = sql("remove_revised", table=table, partition=part, partitions=of_revised, row_key=self._row_key)
             self._session.execute(remove)
@@ -254,3 +256,9 @@ class PostgresStage:
 
 def _replaced(moves: Sequence[Move], table: Table) -> dict[str, Move]:
     return {move.partition: move for move in moves if move.table == table.name and move.change is Change.REPLACE}
+
+
+def _in_byte_order(column: Column) -> str:
+    """Return a column of an input, texts in the order of their bytes: in the user's own table they may have another."""
+    name = quote_identifier(column.name)
+    return f'{name} COLLATE "C" AS {name}' if column.type is ColumnType.TEXT else name

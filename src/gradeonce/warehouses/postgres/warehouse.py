@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +17,7 @@ from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
-from gradeonce.warehouses.postgres import layout, small, state
+from gradeonce.warehouses.postgres import layout, mapped, small, state
 from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
 from gradeonce.warehouses.postgres.connection import JOIN_BY_HASH, Connections, Session
 from gradeonce.warehouses.postgres.landing import fetch_table, land, offer, take_out
@@ -58,30 +59,52 @@ class PostgresWarehouse:
         self._steady: Session | None = None
 
     @staticmethod
-    def create(url: str, *, schema: str = "gradeonce", names: Mapping[str, str] | None = None) -> bool:
+    def create(
+        url: str,
+        *,
+        schema: str = "gradeonce",
+        names: Mapping[str, str] | None = None,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> bool:
         """Make or migrate the tables. Return whether anything had to be done.
 
+        Args:
+            names: Tables of the user's own that stand for ours, by our name.
+            columns: The user's names of our columns, by our table and column.
+
         Raises:
-            RefusedForSafety: If a newer gradeonce made them, or a table of the user's own lacks columns.
+            RefusedForSafety: If a newer gradeonce made them, or a table of the user's own cannot stand for ours.
         """
         connections = Connections(url, schema)
         try:
-            return layout.migrate(connections, names or {})
+            return layout.migrate(connections, names or {}, columns or {})
         finally:
             connections.close()
 
     @staticmethod
-    def missing(url: str, *, schema: str = "gradeonce") -> list[str]:
+    def missing(
+        url: str,
+        *,
+        schema: str = "gradeonce",
+        names: Mapping[str, str] | None = None,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> list[str]:
         """Return what `create` would have to do, one line each; nothing is changed."""
         connections = Connections(url, schema)
         try:
-            return layout.missing(connections)
+            return layout.missing(connections, names or {}, columns or {})
         finally:
             connections.close()
 
     def close(self) -> None:
         """See `Warehouse.close`."""
         self._connections.close()
+
+    @cached_property
+    def _external(self) -> frozenset[str]:
+        """The tables of the user's that something else fills: they have no fences, and nothing is loaded into them."""
+        with self._reading() as session:
+            return frozenset(name for name, kept in mapped.kept(session).items() if kept.is_external)
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
@@ -121,6 +144,8 @@ class PostgresWarehouse:
 
     def all_fences(self, table: Table) -> list[Fence]:
         """See `Warehouse.all_fences`."""
+        if table.name in self._external:
+            return state.fences(self._read(mapped.external_fences_sql(table), {}))
         return state.fences(self._read(state.sql("fences"), {"table": table.name}))
 
     @contextmanager
@@ -178,6 +203,8 @@ class PostgresWarehouse:
         found = self.find_load(content_id)
         if found is not None:
             return Landed(found, 0, 0, (), already=True)
+        for table, _ in relations.values():
+            self._refuse_external(table)
         with tempfile.TemporaryDirectory(prefix="gradeonce-") as folder:
             offers = {
                 name: offer(engine, table, relation, Path(folder) / f"{name}.csv")
@@ -201,6 +228,14 @@ class PostgresWarehouse:
             on_step("commit.ledgered")
             session.commit()
         on_step("commit.done")
+
+    def _refuse_external(self, table: Table) -> None:
+        if table.name in self._external:
+            raise RefusedForSafety(
+                f"Something else fills the table that stands for {table.name}: it lacks columns that a load "
+                "must write, or is a view.",
+                hint="Nothing has to be loaded there: its rows are graded as they stand.",
+            )
 
     def find_load(self, content_id: str) -> str | None:
         """See `Warehouse.find_load`."""
@@ -288,7 +323,7 @@ class PostgresWarehouse:
             return [
                 finding
                 for table in self._tables(session)
-                if table.name not in (REVISIONS.name, QUARANTINE.name)
+                if table.name not in (REVISIONS.name, QUARANTINE.name, *self._external)
                 for finding in verify_table(session, table, standing, deep=deep, within=within)
             ]
 

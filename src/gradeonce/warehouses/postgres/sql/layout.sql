@@ -15,22 +15,16 @@ WHERE n.nspname = $schema AND c.relname = $table;
 -- The columns of a table or view.
 SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass($name) AND attnum > 0 AND NOT attisdropped;
 
--- name: physical
--- The table behind a name: the name itself, or what the view of that name reads.
-SELECT format('%I.%I', n.nspname, b.relname) FROM pg_class b JOIN pg_namespace n ON n.oid = b.relnamespace
-WHERE b.oid = coalesce(
-    (SELECT min(d.refobjid::bigint)::oid FROM pg_rewrite r
-        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-            AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-        WHERE r.ev_class = to_regclass($name)),
-    to_regclass($name)::oid
-);
-
 -- name: key_index
--- The index of that name on a table, quoted, if it is there.
+-- The indexes, quoted, that refuse a second row of a key: unique, over exactly these columns, nulls equal.
 SELECT format('%I.%I', n.nspname, c.relname)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE i.indrelid = to_regclass($table) AND c.relname = $index AND i.indisunique;
+WHERE i.indrelid = to_regclass($table) AND i.indisunique AND i.indisvalid AND i.indnullsnotdistinct
+    AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND (
+        SELECT array_agg(CAST(a.attname AS text) ORDER BY CAST(a.attname AS text) COLLATE "C") FROM pg_attribute a
+        WHERE a.attrelid = i.indrelid AND a.attnum = ANY(CAST(i.indkey AS int2[]))
+    ) = CAST($columns AS text[]);
 
 -- name: create_steps
 -- Which steps were done.
