@@ -69,8 +69,8 @@ class SmallTable:
         return tuple(column.name for column in self.columns)
 
 
-ALERTS = SmallTable(
-    name="alerts",
+ALERTS_SEEN = SmallTable(
+    name="alerts_seen",
     key=("alert_id",),
     columns=_columns("""
         alert_id      text     required
@@ -147,7 +147,7 @@ CHECK_RESULTS = SmallTable(
     """),
 )
 
-SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS, ALERTS_SENT, CHECK_RESULTS, DEDUPE_PLANS)
+SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS_SEEN, ALERTS_SENT, CHECK_RESULTS, DEDUPE_PLANS)
 """Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
 
 

@@ -52,9 +52,9 @@ def test_a_held_lease_is_told_and_its_end_too(season: Command, receiver: Receive
     """Exit 3 as without the alert; told once for two tries; the run that gets through recovers it."""
     token = hold_the_lease(season)
     first = season("grade", PLAYED, "--wait", "0", "--alert", code=3)
-    season("grade", PLAYED, "--wait", "0", "--alert", code=3)
-    season("locks", "release", f"grading/{PLAYED}", "--token", str(token))
-    season("grade", PLAYED, "--alert")
+    season.inside("grade", PLAYED, "--wait", "0", "--alert", code=3)
+    season.inside("locks", "release", f"grading/{PLAYED}", "--token", str(token))
+    season.inside("grade", PLAYED, "--alert")
 
     assert headings(receiver.documents) == [HELD, f"🟢 Recovered: {PLAYED}: the lease was not to be had"]
     assert f"alert opened: {PLAYED}: the lease was not to be had" in first.err
@@ -64,9 +64,9 @@ def test_a_held_lease_is_told_and_its_end_too(season: Command, receiver: Receive
 def test_without_the_option_nobody_is_told(season: Command, receiver: Receiver) -> None:
     """It takes --alert, or `[alerts] on_grade` for all runs; a dry run tells nobody either way."""
     hold_the_lease(season)
-    season("grade", PLAYED, "--wait", "0", code=3)
+    season.inside("grade", PLAYED, "--wait", "0", code=3)
     season("grade", PLAYED, "--wait", "0", "--no-alert", code=3, GRADEONCE_ALERTS_ON_GRADE="true")
-    season("grade", PLAYED, "--dry-run", "--alert")
+    season.inside("grade", PLAYED, "--dry-run", "--alert")
     assert receiver.requests == []
 
     season("grade", PLAYED, "--wait", "0", code=3, GRADEONCE_ALERTS_ON_GRADE="true")
@@ -82,10 +82,10 @@ def test_a_broken_channel_changes_no_exit_code(season: Command, receiver: Receiv
 
     assert "alert not taken by slack, kept for the next time: The channel answered 404: no_service." in failed.err
     assert [message["status"] for message in document["messages"]] == ["failed"]
-    season("alerts", "retry", code=1)
+    season.inside("alerts", "retry", code=1)
     receiver.answer(Answer())
-    assert season("alerts", "retry").out == f"slack: sent: {HELD}\n"
-    assert season("alerts", "retry").out == "nothing is due: every channel took what it was told\n"
+    assert season.inside("alerts", "retry").out == f"slack: sent: {HELD}\n"
+    assert season.inside("alerts", "retry").out == "nothing is due: every channel took what it was told\n"
 
 
 def test_a_run_that_failed_is_told(season: Command, receiver: Receiver) -> None:
@@ -112,34 +112,34 @@ def test_low_coverage_is_told_and_its_end_too(season: Command, receiver: Receive
 
 def test_alerts_are_listed_and_shown(season: Command) -> None:
     """Open ones by default; every step on every channel; the beginning of a name is enough."""
-    assert season("alerts", "list").out == "no alert is open\n"
-    assert season("alerts", "list", "--all").out == "nothing was ever alerted\n"
+    assert season.inside("alerts", "list").out == "no alert is open\n"
+    assert season.inside("alerts", "list", "--all").out == "nothing was ever alerted\n"
     token = hold_the_lease(season)
-    season("grade", PLAYED, "--wait", "0", "--alert", code=3)
-    (alert,) = season("alerts", "list", "--json").json()["alerts"]
-    listed = season("alerts", "list").out
-    shown = season("alerts", "show", alert["alert_id"][:4]).out
+    season.inside("grade", PLAYED, "--wait", "0", "--alert", code=3)
+    (alert,) = season.inside("alerts", "list", "--json").json()["alerts"]
+    listed = season.inside("alerts", "list").out
+    shown = season.inside("alerts", "show", alert["alert_id"][:4]).out
 
     assert (alert["kind"], alert["open"], alert["seen"]) == ("lease_not_acquired", True, 1)
     assert "slack sent" in listed
     assert f"problem     grading/{PLAYED}/lease_not_acquired" in shown
     assert "look closer gradeonce locks list" in shown
-    assert season("alerts", "show", alert["alert_id"], "--json").json()["alert"] == alert
+    assert season.inside("alerts", "show", alert["alert_id"], "--json").json()["alert"] == alert
 
-    season("locks", "release", f"grading/{PLAYED}", "--token", str(token))
-    season("grade", PLAYED, "--alert")
-    assert season("alerts", "list").out == "no alert is open\n"
-    assert "over since" in season("alerts", "list", "--all").out
-    assert "No alerts begin with 'zzz'" in season("alerts", "show", "zzz", code=64).err
+    season.inside("locks", "release", f"grading/{PLAYED}", "--token", str(token))
+    season.inside("grade", PLAYED, "--alert")
+    assert season.inside("alerts", "list").out == "no alert is open\n"
+    assert "over since" in season.inside("alerts", "list", "--all").out
+    assert "No alerts begin with 'zzz'" in season.inside("alerts", "show", "zzz", code=64).err
 
 
 def test_a_test_sends_one_of_each_kind(season: Command, receiver: Receiver) -> None:
     """To every channel, and keeps nothing; exit 1 if a channel did not take them, 78 if there is none."""
-    sent = season("alerts", "test", "--json").json()["messages"]
+    sent = season.inside("alerts", "test", "--json").json()["messages"]
 
     assert len(sent) == len(receiver.requests) == len(AlertKind)
     assert all("Test: " in heading for heading in headings(receiver.documents))
-    assert season("alerts", "list", "--all").out == "nothing was ever alerted\n"
+    assert season.inside("alerts", "list", "--all").out == "nothing was ever alerted\n"
     receiver.answer(Answer(410, "channel_is_archived"))
     table = season("alerts", "test", code=1, GRADEONCE_ALERTS_WEBHOOK="env:NO_SUCH_HOOK").out
     assert "The channel answered 410: channel_is_archived." in table

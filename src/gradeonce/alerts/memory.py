@@ -1,6 +1,6 @@
 """What the book remembers of alerts: which are open, what was announced of them, and what each channel took.
 
-Two small tables, written so that nobody needs a lock. A row of `alerts` is one alert, from the first sight of its
+Two small tables, written so that nobody needs a lock. A row of `alerts_seen` is one alert, from the first sight of its
 problem to the recovery; if the problem comes back later, that is a new alert with the next episode number. A row of
 `alerts_sent` is one step of an announcement on one channel, and is only ever added, or finished by whoever added it:
 attempt 0 says that the channel is due, each later one is a claim to send, which runs out if its owner dies. Both are
@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from gradeonce.alerts.problem import MOST_KEYS, AlertKind, Problem, Severity
-from gradeonce.schema import ALERTS, ALERTS_SENT
+from gradeonce.schema import ALERTS_SEEN, ALERTS_SENT
 from gradeonce.warehouses.base import Warehouse
 
 BOOK_CHANNEL = "book"
@@ -183,17 +183,17 @@ class Memory:
         steps: dict[str, list[Mapping[str, Any]]] = {}
         for row in self._warehouse.kept(ALERTS_SENT).dicts():
             steps.setdefault(row["alert_id"], []).append(row)
-        found = [_alert(row, steps.get(row["alert_id"], ())) for row in self._warehouse.kept(ALERTS).dicts()]
+        found = [_alert(row, steps.get(row["alert_id"], ())) for row in self._warehouse.kept(ALERTS_SEEN).dicts()]
         return sorted(found, key=lambda alert: (alert.opened_at, alert.severity.value, alert.identity))
 
     def open(self, alert: Alert) -> bool:
         """Keep a new alert. Return False if somebody else opened the same one just now."""
-        return self._warehouse.keep(ALERTS, [_row(alert)], replace=False) == 1
+        return self._warehouse.keep(ALERTS_SEEN, [_row(alert)], replace=False) == 1
 
     def update(self, alerts: Sequence[Alert]) -> None:
         """Keep what was seen of alerts that are known."""
         if alerts:
-            self._warehouse.keep(ALERTS, [_row(alert) for alert in alerts])
+            self._warehouse.keep(ALERTS_SEEN, [_row(alert) for alert in alerts])
 
     def announce(self, alert: Alert, step: str, channels: Sequence[str], now: datetime) -> bool:
         """Keep that a step is announced, and due on these channels. Return False if somebody else announced it."""
@@ -233,7 +233,7 @@ class Memory:
             for attempt in range(delivery.attempt + 1)
         ]
         # The steps last: an alert without its recovery would count as open again.
-        self._warehouse.drop_kept(ALERTS, [{"alert_id": alert.alert_id} for alert in alerts])
+        self._warehouse.drop_kept(ALERTS_SEEN, [{"alert_id": alert.alert_id} for alert in alerts])
         self._warehouse.drop_kept(ALERTS_SENT, attempts)
 
 
