@@ -54,6 +54,7 @@ class PlantedBook:
         for row in full:
             partition = str(row[table.partition])
             counts[partition] = counts.get(partition, 0) + 1
+        self.book.warehouse.fences(table, list(counts))
         self._put(table, full, counts)
         self._count(table, counts, published_at)
 
@@ -132,7 +133,8 @@ class PlantedServer(PlantedBook):
 
 _FENCE = """
 INSERT INTO publish_fences AS f (table_name, partition, seq, rows, published_at) VALUES (?, ?, 1, ?, ?)
-ON CONFLICT (table_name, partition) DO UPDATE SET rows = f.rows + excluded.rows, published_at = excluded.published_at
+ON CONFLICT (table_name, partition) DO UPDATE
+SET seq = 1, rows = f.rows + excluded.rows, published_at = excluded.published_at
 """
 
 

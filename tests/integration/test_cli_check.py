@@ -132,3 +132,18 @@ def test_a_warning_is_told_once_and_its_end_too(command: Command, receiver: Rece
     assert command.inside(*named, "--date", "2026-01-02").err == ""
     assert "alert recovered: Check regrade_due" in command.inside(*named, "--date", DAY).err
     assert len(receiver.requests) == 2
+
+
+def test_checks_that_cannot_be_run_are_told(command: Command, receiver: Receiver) -> None:
+    """A damaged file: no check can look, which is an error (5) and an alert, and over when the file is whole again."""
+    path = next((command.folder / "book" / "rows" / "prediction_accuracy").rglob("*.parquet"))
+    whole = path.read_bytes()
+    path.write_bytes(b"not a file of rows")
+    command.environment["GRADEONCE_ALERTS_WEBHOOK"] = receiver.url
+    named = ("check", "--date", DAY, "--only", "duplicate_grades", "--alert")
+
+    assert "error: " in command.inside(*named, code=5).err
+    assert "The checks could not be run" in json.dumps(receiver.documents)
+
+    path.write_bytes(whole)
+    assert "alert recovered: The checks could not be run" in command.inside(*named).err

@@ -12,12 +12,16 @@ SELECT count(*) FROM prediction_accuracy WHERE game_date BETWEEN $first_date AND
 -- Grades whose actual value, minutes or absence are no longer those of the box score; pending ones are another check's.
 -- A row without a value keeps no minutes, and a box score that says nothing of an absence is read as the rules read it.
 WITH graded AS (
-    SELECT * FROM prediction_accuracy
+    SELECT game_date, system_id, player_lookup, game_id, market, line_value, outcome, actual_value, minutes_played,
+        ungradable_reason
+    FROM prediction_accuracy
     WHERE game_date BETWEEN $first_date AND $last_date AND outcome <> 'pending'
         AND void_reason IS DISTINCT FROM 'game_moved'
 ),
 known_actuals AS (
-    SELECT * FROM player_game_actuals WHERE game_date >= CAST($first_date AS DATE) - CAST($usual_days AS INTEGER)
+    SELECT * FROM player_game_actuals
+    WHERE game_date BETWEEN CAST($first_date AS DATE) - CAST($usual_days AS INTEGER)
+        AND CAST($last_date AS DATE) + CAST($usual_days AS INTEGER)
 ),
 {graded_meeting}
 SELECT g.game_date, g.system_id, g.player_lookup, g.game_id, g.market, g.line_value, g.outcome,

@@ -8,7 +8,9 @@
 -- Predictions that count and whose game has a final box score, each with its grade.
 WITH counted AS (SELECT * FROM {counted} AS predictions_that_count),
 known_actuals AS (
-    SELECT * FROM player_game_actuals WHERE game_date >= CAST($first_date AS DATE) - CAST($usual_days AS INTEGER)
+    SELECT * FROM player_game_actuals
+    WHERE game_date BETWEEN CAST($first_date AS DATE) - CAST($usual_days AS INTEGER)
+        AND CAST($last_date AS DATE) + CAST($usual_days AS INTEGER)
 ),
 {counted_meeting},
 grades AS (

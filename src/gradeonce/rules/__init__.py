@@ -100,9 +100,7 @@ def grading_sql(tables: Mapping[str, str]) -> str:
         "judged": _slotted("grade.sql", "judged", {"paired": "paired"}),
         "settled": _slotted("grade.sql", "settled", {"judged": "judged"}),
     }
-    chain = ",\n".join(
-        f"{name} AS {'MATERIALIZED ' if name in _REUSED else ''}({text})" for name, text in steps.items()
-    )
+    chain = ",\n".join(f"{name} AS {_materialized(name)}({text})" for name, text in steps.items())
     return f"WITH {chain}\n{_slotted('grade.sql', 'graded', {'settled': 'settled'})}"
 
 
@@ -122,7 +120,11 @@ def meeting_steps(predictions: str, actuals: str) -> str:
         **{name: _slotted("pair.sql", name, slots) for name in _MEETING},
         "latest_actuals": _slotted("pair.sql", "latest_actuals", {**slots, "actuals": "wanted_actuals"}),
     }
-    return ",\n".join(f"{name} AS ({text})" for name, text in steps.items())
+    return ",\n".join(f"{name} AS {_materialized(name)}({text})" for name, text in steps.items())
+
+
+def _materialized(name: str) -> str:
+    return "MATERIALIZED " if name in _REUSED else ""
 
 
 _MEETING = ("games", "game_keys", "final_games", "wanted_actuals", "latest_actuals")
