@@ -175,6 +175,12 @@ def consolidate(book: Book, on_step: Callable[[str], None], *, batch: str) -> di
     return {"status": report.status, "rows": report.rows, "tokens": dict(report.tokens)}
 
 
+def land_twelve(book: Book, on_step: Callable[[str], None], *, players: int, **values: Any) -> dict[str, Any]:
+    """Land a correction to 12 points of some players. Any: what `land_actuals` takes."""
+    landed = land_actuals(book, players=players, points=12, version=2, on_step=on_step, **values)
+    return {"rows": landed.rows}
+
+
 def take_turns(book: Book, on_step: Callable[[str], None], *, turns: int, witness: str) -> dict[str, Any]:
     """Hold one lease again and again; the witness is a file that only one process at a time can make."""
     tokens, longest = [], 0.0
@@ -226,6 +232,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "correct_over_and_over": correct_over_and_over,
     "look_over_and_over": look_over_and_over,
     "land": land,
+    "land_twelve": land_twelve,
     "make_book": make_book,
     "rest": rest,
     "take_turns": take_turns,

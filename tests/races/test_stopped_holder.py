@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from builders import land_actuals, land_season, ledger_findings, open_book
+from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ACCURACY
 from races.child import answer_of, child, wait_until_stopped
@@ -23,11 +24,10 @@ STEPS = ["publish.staged", "publish.compared", "seal.written", "seal.prediction_
 own last look at the lease."""
 
 
-def stand(folder: Path) -> list[tuple[Any, ...]]:
+def stand(book: Book) -> list[tuple[Any, ...]]:
     """Return what stands: actual value, run and instant of every grade."""
-    with open_book(folder) as book:
-        sql = f"SELECT DISTINCT CAST(actual_value AS INTEGER), run_id, graded_at FROM {ACCURACY.name} ORDER BY ALL"
-        return book.sql(sql).rows
+    sql = f"SELECT DISTINCT CAST(actual_value AS INTEGER), run_id, graded_at FROM {ACCURACY.name} ORDER BY 1, 2, 3"
+    return book.sql(sql).rows
 
 
 def stopped_while_a_successor_publishes(
@@ -39,8 +39,8 @@ def stopped_while_a_successor_publishes(
     find nothing changed.
     """
     newest = 13 if successor_changes else 11
-    land_season(folder, 1, PLAYERS)
     with open_book(folder, **settings) as book:
+        land_season(book, 1, PLAYERS)
         book.grade(DAY)
         land_actuals(book, 1, PLAYERS, points=12, version=2)
         with child(
@@ -49,7 +49,7 @@ def stopped_while_a_successor_publishes(
             wait_until_stopped(process)
             land_actuals(book, 1, PLAYERS, points=newest, version=3)
             successor = book.grade(DAY).runs[0]
-            published = stand(folder)
+            published = stand(book)
             os.kill(process.pid, signal.SIGCONT)
             stale = answer_of(process)
         return {
@@ -57,7 +57,7 @@ def stopped_while_a_successor_publishes(
             "published": published,
             "stale": stale,
             "exit_code": process.returncode,
-            "stands": stand(folder),
+            "stands": stand(book),
             "ledger": ledger_findings(book.warehouse),
             "fence": book.warehouse.fences(ACCURACY, [DAY])[DAY],
         }

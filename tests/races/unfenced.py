@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from gradeonce import publish
 from gradeonce.statements import statements
+from gradeonce.torture.unfenced_postgres import UnfencedPostgres
 from gradeonce.warehouses.embedded import catalog
+from gradeonce.warehouses.postgres import warehouse as postgres
 
 _CONDITION = "AND token <= coalesce(:token, token) AND seq = :base_seq"
 
@@ -19,15 +21,16 @@ def switch_fence_off() -> None:
     sql["advance_fence"] = sql["advance_fence"].replace(_CONDITION, "")
     catalog._verify = lambda connection, move: None
     publish._refuse_stale = lambda table, bases, tokens: None
+    postgres.PostgresWarehouse = UnfencedPostgres  # type: ignore[misc]
 
 
 @contextmanager
 def fence_switched_off() -> Iterator[None]:
     """Switch the fence off in this process while the block runs."""
     sql = statements("gradeonce.warehouses.embedded", "catalog.sql")
-    before = sql["advance_fence"], catalog._verify, publish._refuse_stale
+    before = sql["advance_fence"], catalog._verify, publish._refuse_stale, postgres.PostgresWarehouse
     switch_fence_off()
     try:
         yield
     finally:
-        sql["advance_fence"], catalog._verify, publish._refuse_stale = before
+        sql["advance_fence"], catalog._verify, publish._refuse_stale, postgres.PostgresWarehouse = before  # type: ignore[misc]
