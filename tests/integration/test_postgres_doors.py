@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import gradeonce
-from builders import land_season
+from builders import land_actuals, land_season, ledger_findings
 from gradeonce.book import Book
 from gradeonce.errors import ConfigError, RefusedForSafety, TransientWarehouseError, UsageError, WarehouseError
+from gradeonce.warehouses.postgres.connection import Connections, Session
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
 from servers import Postgres
@@ -76,8 +78,6 @@ def test_the_command_does_the_same_with_a_url(postgres: Postgres, tmp_path: Path
 
 def test_a_role_that_may_only_read_can_report_and_look(postgres: Postgres, book: Book, schema: str) -> None:
     """USAGE on the schema and SELECT on its tables suffice; grading is refused, and nothing is changed."""
-    import psycopg
-
     land_season(book, 1, 4)
     book.grade(DAY)
     role = f"reader_of_{schema}"
@@ -144,8 +144,6 @@ def test_a_database_without_a_book_says_what_to_type(postgres: Postgres) -> None
 
 def test_a_schema_of_a_newer_gradeonce_is_refused(postgres: Postgres, book: Book, schema: str) -> None:
     """init does not touch what it does not know."""
-    import psycopg
-
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(f"INSERT INTO {schema}.schema_steps (number, name) VALUES (99, 'later')".encode())
 
@@ -155,8 +153,6 @@ def test_a_schema_of_a_newer_gradeonce_is_refused(postgres: Postgres, book: Book
 
 def test_a_table_of_the_users_own_stands_for_ours(postgres: Postgres) -> None:
     """[tables]: grades go to it, with the index that refuses a second row; a table that lacks columns is refused."""
-    import psycopg
-
     names = {"prediction_accuracy": "public.our_grades"}
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(b"CREATE TABLE our_grades (game_date date)")
@@ -177,6 +173,58 @@ def test_a_table_of_the_users_own_stands_for_ours(postgres: Postgres) -> None:
         connection.execute(b"DROP SCHEMA mapped CASCADE; DROP SCHEMA plain CASCADE; DROP TABLE our_grades")
 
 
+LEFT_BEHIND = b"""
+SELECT 'setting ' || name FROM pg_settings WHERE source = 'session'
+UNION ALL SELECT 'prepared statement ' || name FROM pg_prepared_statements
+UNION ALL SELECT 'advisory lock ' || objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+UNION ALL SELECT 'temporary table ' || relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()
+UNION ALL SELECT 'channel ' || pg_listening_channels()
+"""
+
+
+def test_nothing_is_kept_in_a_session_between_transactions(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pooler may hand every transaction to another session, and this session to anybody: nothing is left there."""
+    left: list[str] = []
+    sessions: list[int] = []
+    give_back = Connections._give_back
+
+    def look_and_close(self: Connections, connection: psycopg.Connection[Any], session: Session) -> None:
+        give_back(self, connection, session)
+        if not connection.closed:
+            sessions.append(connection.info.backend_pid)
+            left.extend(str(row[0]) for row in connection.execute(LEFT_BEHIND).fetchall())
+        self.close()
+
+    monkeypatch.setattr(Connections, "_give_back", look_and_close)
+    PostgresWarehouse.create(postgres.url, schema="pooled")
+    with gradeonce.open(postgres.url, schema="pooled", threads=1) as book:
+        land_season(book, 2, 4)
+        assert book.grade(all_dates=True).worst_error is None
+        land_actuals(book, 1, 2, points=9, version=2)
+        assert book.grade(DAY).runs[0].revised == 2
+        assert book.report().total.predictions == 8
+        assert [status.state for status in book.status()] == ["graded", "graded"]
+        assert book.explain("player1", DAY).is_found
+        assert ledger_findings(book.warehouse) == ()
+    monkeypatch.undo()
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(b"DROP SCHEMA pooled CASCADE")
+
+    assert left == []
+    assert len(set(sessions)) == len(sessions) > 20
+
+
+def test_a_server_that_was_restarted_is_asked_again(postgres: Postgres, book: Book) -> None:
+    """Connections that wait are dead after a restart: the next call opens new ones and nobody hears of it."""
+    land_season(book, 1, 1)
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        others = b"FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+        assert connection.execute(b"SELECT pg_terminate_backend(pid) " + others).fetchall()
+
+    assert book.grade(DAY).worst_error is None
+    assert book.report().total.win == 1
+
+
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing but a book in PostgreSQL needs psycopg."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
@@ -187,10 +235,6 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_rows_changed_behind_our_back_are_found(postgres: Postgres, book: Book, schema: str) -> None:
     """Whoever writes beside us is not fenced; `ledger verify --deep` names the partition."""
-    import psycopg
-
-    from builders import ledger_findings
-
     land_season(book, 1, 4)
     book.grade(DAY)
     with psycopg.connect(postgres.url, autocommit=True) as connection:
