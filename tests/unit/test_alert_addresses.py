@@ -64,6 +64,9 @@ def test_a_resolver_is_asked_for_its_scheme(tmp_path: Path) -> None:
     assert look_up("secret://hook", base_folder=tmp_path).reveal() == URL
     with pytest.raises(ConfigError, match=r"secret://other could not be looked up \(ZeroDivisionError\)"):
         look_up("secret://other", base_folder=tmp_path)
+    add_resolver("secret", lambda reference: None)  # type: ignore[arg-type, return-value]
+    with pytest.raises(ConfigError, match="secret://hook, which holds the address of a channel, is empty or no text"):
+        look_up("secret://hook", base_folder=tmp_path)
     with pytest.raises(UsageError, match="secret://"):
         add_resolver("https", lambda reference: reference)
 

@@ -17,6 +17,12 @@ def test_a_name_that_is_a_path_or_one_of_the_small_tables_is_refused(name: str) 
         Table(name, (DAY, NOTE), partition="day")
 
 
+@pytest.mark.parametrize("name", ["alerts", "checks", "notes", "plans", "staging"])
+def test_everyday_words_stay_free_for_tables_of_your_own(name: str) -> None:
+    """A book that holds such a table could not be opened any more if a later version took the word."""
+    assert Table(name, (DAY, NOTE), partition="day").name == name
+
+
 def test_columns_must_be_there_and_differ() -> None:
     """Partition, key, stamps and indexed columns name columns of the table; two columns do not share a name."""
     with pytest.raises(UsageError, match="notes has no column month"):

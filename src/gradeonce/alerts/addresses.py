@@ -110,12 +110,15 @@ def look_up(reference: str, *, base_folder: Path) -> Secret:
 
 def _resolved(scheme: str, reference: str) -> str:
     try:
-        return _resolvers[scheme](reference)
+        text = _resolvers[scheme](reference)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001
         # Foreign code, whose own words may hold what it was to look up.
         raise ConfigError(f"{reference} could not be looked up ({type(error).__name__}).") from None
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigError(f"{reference}, which holds the address of a channel, is empty or no text.")
+    return text
 
 
 def _from_file(path: Path) -> str:
