@@ -13,9 +13,11 @@ import gradeonce
 from builders import FakeClock, ledger_findings, new_book
 from gradeonce.book import Book
 from gradeonce.config import load_settings
-from gradeonce.errors import InputError, UsageError, ValidationFailed
+from gradeonce.errors import InputError, LeaseHeld, UsageError, ValidationFailed, WarehouseError
+from gradeonce.leases import acquire
 from gradeonce.schema import PREDICTIONS, STAGED_PREDICTIONS
 from gradeonce.staging import ConsolidationReport, StageReport
+from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
 from servers import Postgres
 from staged_files import pick, write_file
@@ -39,6 +41,9 @@ def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
     with gradeonce.open(place, **settings) as opened:
         yield opened
 
+
+# For rules in which the warehouse has no part.
+EMBEDDED = pytest.mark.parametrize("book", ["embedded"], indirect=True)
 
 Write = Callable[..., StageReport]
 
@@ -95,6 +100,7 @@ def test_the_latest_of_each_key_is_merged_and_half_points_are_kept_apart(book: B
     assert ledger_findings(book.warehouse) == ()
 
 
+@EMBEDDED
 def test_nothing_is_graded_from_staging(book: Book, write: Write) -> None:
     """Rows that are only staged are no predictions yet."""
     write("w1", pick("a"))
@@ -155,6 +161,7 @@ def test_a_correction_supersedes_what_stands(book: Book, write: Write, tmp_path:
     assert counting(book, tmp_path / "box.csv") == [("a", 20, "win")]
 
 
+@EMBEDDED
 def test_of_corrections_within_a_batch_the_last_word_is_merged(book: Book, write: Write) -> None:
     """Same key, same instant, same prediction: what was staged last."""
     for value in (20, 22, 21):
@@ -245,6 +252,7 @@ def test_a_load_after_a_consolidation_leaves_the_token_as_it_was(book: Book, wri
     assert ledger_findings(book.warehouse) == ()
 
 
+@EMBEDDED
 def test_a_bad_row_stages_nothing(book: Book, write: Write) -> None:
     """The contract is that of load: a value that is no number stops the write, and the worker may try again."""
     with pytest.raises(InputError, match="predicted_value"):
@@ -276,6 +284,7 @@ def test_an_empty_file_is_a_write_of_nothing(book: Book, write: Write) -> None:
     assert book.staged() == []
 
 
+@EMBEDDED
 def test_a_batch_that_nobody_staged_is_an_error(book: Book, write: Write) -> None:
     """A slip in its name must not look like a batch that is done; `morn` is not `morning`."""
     write("w1", pick("a"))
@@ -284,6 +293,7 @@ def test_a_batch_that_nobody_staged_is_an_error(book: Book, write: Write) -> Non
         book.stage_consolidate("morn")
 
 
+@EMBEDDED
 @pytest.mark.parametrize("name", ["", "a/b", "-x", "a b", "x" * 101])
 def test_names_that_could_be_mistaken_are_refused(book: Book, name: str, write: Write) -> None:
     """A slash would reach into another worker's staging."""
@@ -293,6 +303,7 @@ def test_names_that_could_be_mistaken_are_refused(book: Book, name: str, write: 
         write("w1", pick("a"), batch=name)
 
 
+@EMBEDDED
 def test_batches_are_kept_apart(book: Book, write: Write) -> None:
     """Consolidating one leaves the other waiting."""
     write("w1", pick("a"), batch="morning")
@@ -361,3 +372,34 @@ def test_somebody_elses_hand_in_the_staging_is_noticed(postgres: Postgres, schem
         with pytest.raises(gradeonce.errors.PublishConflict, match="1 rows are staged where 2 should be"):
             book.stage_consolidate("morning")
         assert book.sql("SELECT count(*) FROM player_prop_predictions").rows == [(0,)]
+
+
+def test_a_consolidation_waits_for_the_lease_of_its_dates(book: Book, write: Write) -> None:
+    """Somebody else is at one of them: after the wait it is told who, and the staging is kept."""
+    write("w1", pick("a"))
+    with acquire(book.leases, f"consolidation/{DAY}", ttl_seconds=book.settings.ttl_seconds, holder="somebody"):
+        with pytest.raises(LeaseHeld, match=f"consolidation/{DAY} is held by somebody"):
+            book.stage_consolidate("morning", wait_seconds=0)
+        assert waiting(book) == 1
+
+    assert book.stage_consolidate("morning", wait_seconds=0).rows == 1
+
+
+def test_a_book_made_before_staging_gets_its_table(postgres: Postgres, schema: str, tmp_path: Path) -> None:
+    """`init --check` says what is missing, `init` makes it, and a worker who came too early is told to run it."""
+    import psycopg
+
+    rows = write_file(tmp_path / "rows.csv", [pick("a")])
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f'DROP TABLE "{schema}".{STAGED_PREDICTIONS.name}'.encode())
+        # Steps are counted: those after it are done again, over what is there.
+        connection.execute(f'DELETE FROM "{schema}".schema_steps WHERE number >= 4'.encode())
+
+    assert f"{STAGED_PREDICTIONS.name}: it does not exist" in PostgresWarehouse.missing(postgres.url, schema=schema)
+    with gradeonce.open(postgres.url, schema=schema, threads=1) as book:
+        with pytest.raises(WarehouseError, match="gradeonce init"):
+            book.stage_write(rows, batch="morning", worker="w1")
+        assert PostgresWarehouse.create(postgres.url, schema=schema) is True
+        assert PostgresWarehouse.missing(postgres.url, schema=schema) == []
+        assert book.stage_write(rows, batch="morning", worker="w1").rows == 1
+        assert book.stage_consolidate("morning").rows == 1

@@ -100,12 +100,12 @@ def waiting(book: Book) -> int:
 def test_every_row_of_eight_workers_is_merged_exactly_once(
     crew: Crew, place: Place, book: Book, tmp_path: Path
 ) -> None:
-    """8 workers stage 4 files of 5 rows each while one consolidates over and over: 160 rows, each once, none left.
+    """8 workers stage 3 files of 5 rows each while one consolidates over and over: 120 rows, each once, none left.
 
     Every file holds one pick of its own worker alone and four picks that other workers stage too, created later by
     higher workers: of these the one of the last worker counts.
     """
-    files = 4
+    files = 3
     for worker in range(WORKERS):
         for number in range(files):
             shared = [pick(f"shared{number}.{i}", at=f"10:0{worker}", value=worker) for i in range(4)]
