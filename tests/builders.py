@@ -222,3 +222,12 @@ def live_files(folder: Path) -> set[str]:
         return {path for (path,) in connection.execute("SELECT path FROM files JOIN segments USING (file_id)")}
     finally:
         connection.close()
+
+
+def is_running(process_id: int) -> bool:
+    """Say whether a process is there and no zombie, which nobody may ever bury in a container."""
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -56,6 +56,16 @@ COMMON = {
     "n": "Observations behind `mae` and `bias`.",
 }
 OUTCOMES = dict.fromkeys(("win", "loss", "push", "no_bet", "void", "ungradable", "pending"), "Outcome count.")
+READY = {
+    "date": "The date.",
+    "state": "ready, waiting or idle (nothing is known of the date).",
+    "games": "Games that were predicted.",
+    "games_final": "Of these, how many have a final box score.",
+    "pending": "Predictions of the others.",
+    "ungradable": "Predictions that do not meet the final box scores.",
+    "missing": "What is missing: predictions, box_scores.",
+    "reason": "Why it is not ready, in a sentence; empty when it is.",
+}
 OWN: dict[str, dict[str, str]] = {
     "init": {
         "book": "The book's folder.",
@@ -95,6 +105,20 @@ OWN: dict[str, dict[str, str]] = {
         "error": "What went wrong, for status failed; else null.",
         "changes": "Only in a dry run that would change grades: examples, each a list of change, reason and key.",
         **OUTCOMES,
+    },
+    "ready": READY,
+    "schedule run --once": {
+        "state": "done, late, failed, elsewhere (another process is at it) or nothing_due; of a date: see `ready`.",
+        "morning": "The morning: its date where the league plays; null when nothing was due.",
+        "due_at": "When it was due.",
+        "next_due_at": "When the next one is due.",
+        "readiness": "What was in for the date, as for `ready`; null if it could not be looked at.",
+        "reason": "Why it is not done, or why the date is not ready; empty if nothing is wrong.",
+        "attempts": "How often the date was looked at.",
+        "dates": "What became of each date that was graded.",
+        "checks": "What the checks came to; null if none were run.",
+        **{key: meaning for key, meaning in READY.items() if key not in ("state", "reason")},
+        "status": "As in the runs of `grade`.",
     },
     "status": {"dates": "One per date.", "states": "How many dates are in each state."},
     "runs": {"runs": "Rows of [grading_runs](tables.md#grading_runs), newest first."},
@@ -246,6 +270,8 @@ def _documents() -> dict[str, list[Any]]:
         documents["grade"] = [ask("grade", "--all")]
         ask("load", "actuals", correction)
         documents["grade"] += [ask("grade", "--all", "--dry-run"), ask("grade", "--all")]
+        documents["ready"] = [ask("ready", "2025-10-22"), ask("ready", "2020-01-01")]
+        documents["schedule run --once"] = [ask("schedule", "run", "--once") for _ in range(2)]
         documents["status"] = [ask("status")]
         documents["runs"] = [ask("runs")]
         documents["revisions"] = [ask("revisions")]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gradeonce.checks import CheckHistory, CheckReport
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
     from gradeonce.load import LoadOptions, LoadReport
+    from gradeonce.readiness import Readiness
     from gradeonce.reports import Calibration, Comparison, Explanation, Report
     from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, Staging, SweepReport
     from gradeonce.status import DateStatus
@@ -162,6 +163,12 @@ class Book:
                 self._tell_of_failure(error)
             raise
         return replace(report, alerts=self._tell_of(report)) if is_told else report
+
+    def ready(self, day: date | str) -> Readiness:
+        """Return whether a date can be graded, and what is missing if not. Nothing is written."""
+        from gradeonce.readiness import readiness_of
+
+        return readiness_of(self._grader(), self._require_day(day))
 
     def announce(
         self, problems: Sequence[Problem], *, scope: Sequence[str] = (), examined_at: datetime | None = None

@@ -138,6 +138,25 @@ class Settings:
     drift_minimum: int = _setting("checks", 100, "Fewest picks on either side; with less it is too few to say.")
     drift_level: float = _setting("checks", 0.999, "Level of the interval that the difference must leave, below 1.")
     void_minimum: int = _setting("checks", 20, "Fewest players of a date to judge its voids by (`void_share`).")
+    at: str = _setting("schedule", "06:00", "When to grade yesterday, HH:MM in the league's time zone.")
+    hook: str = _setting(
+        "schedule",
+        "",
+        "Called to fetch what a date still lacks: a command, or a URL that takes a POST of JSON; env:NAME or file:PATH "
+        "names where it is.",
+    )
+    hook_seconds: float = _setting("schedule", 600.0, "How long the hook may take.")
+    retry_minutes: float = _setting(
+        "schedule", 10.0, "When a date is not ready, look again after this long, then after twice as long, and so on."
+    )
+    retry_limit_minutes: float = _setting("schedule", 60.0, "Never wait longer than this before looking again.")
+    deadline_hours: float = _setting(
+        "schedule", 6.0, "From then on a date that is not ready is graded as far as it goes, and alerted."
+    )
+    catch_up_days: int = _setting(
+        "schedule", 7, "Grade open dates of this many days before yesterday along with it.", above=-1
+    )
+    check_after: bool = _setting("schedule", True, "Run the checks after grading, and alert.")
     tables: Mapping[str, str] = field(
         default_factory=dict,
         metadata={
@@ -215,7 +234,7 @@ def load_settings(
             expected.
     """
     here = (folder or Path.cwd()).resolve()
-    path = config.expanduser().resolve() if config else _find(here)
+    path = config.expanduser().resolve() if config else find_config(here)
     values: dict[str, Any] = {}
     origins = dict.fromkeys(_FIELDS, "default")
     if path is not None:
@@ -230,7 +249,8 @@ def load_settings(
     return Settings(**values, origins=origins, base_folder=path.parent if path else here)
 
 
-def _find(folder: Path) -> Path | None:
+def find_config(folder: Path) -> Path | None:
+    """Return the settings file of this folder or the nearest one above it that has one."""
     return next((f / CONFIG_FILE for f in (folder, *folder.parents) if (f / CONFIG_FILE).is_file()), None)
 
 

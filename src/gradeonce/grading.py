@@ -46,6 +46,8 @@ class PartitionRun:
         mae: Mean absolute error of those who played; None without any.
         bias: Mean of prediction minus actual; positive is over-prediction; None without any.
         n: Predictions behind mae and bias.
+        games: Games that were predicted.
+        games_final: Of these, how many have a final box score.
         lock_wait_seconds: How long it waited for the lease.
         duration_seconds: How long the publish it was part of took.
         notes: What a person should know, one sentence each.
@@ -64,6 +66,8 @@ class PartitionRun:
     mae: float | None = None
     bias: float | None = None
     n: int = 0
+    games: int = 0
+    games_final: int = 0
     lock_wait_seconds: float = 0.0
     duration_seconds: float = 0.0
     notes: tuple[str, ...] = ()
@@ -315,6 +319,8 @@ def _run(published: Published, run_id: str, waits: Mapping[str, float], duration
         mae=details.get("mae"),
         bias=details.get("bias"),
         n=details.get("n", 0),
+        games=details.get("games", 0),
+        games_final=details.get("games_final", 0),
         lock_wait_seconds=round(waits.get(lease_key(published.partition), 0.0), 6),
         duration_seconds=round(duration, 6),
         notes=tuple(_notes(details)),

@@ -147,7 +147,24 @@ CHECK_RESULTS = SmallTable(
     """),
 )
 
-SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS_SEEN, ALERTS_SENT, CHECK_RESULTS, DEDUPE_PLANS)
+SCHEDULE_RUNS = SmallTable(
+    name="schedule_runs",
+    key=("slot",),
+    columns=_columns("""
+        slot          text     required
+        due_at        instant  required
+        state         text     required
+        game_date     date     required
+        attempts      integer  required
+        reason        text
+        holder        text     required
+        started_at    instant  required
+        updated_at    instant  required
+        finished_at   instant
+    """),
+)
+
+SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS_SEEN, ALERTS_SENT, CHECK_RESULTS, DEDUPE_PLANS, SCHEDULE_RUNS)
 """Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
 
 

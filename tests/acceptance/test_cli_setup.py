@@ -82,6 +82,7 @@ def test_init_again_changes_nothing_and_says_so(gradeonce: Command) -> None:
         "book": str(gradeonce.folder / "book"),
         "created": False,
         "config": str(file),
+        "dates_summed": 0,
         "wrote_config": False,
         "missing": [],
     }

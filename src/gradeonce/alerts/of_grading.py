@@ -47,7 +47,7 @@ def grading_problems(report: GradeReport, settings: Settings) -> tuple[list[Prob
             continue
         scope.append(f"grading/{run.partition}/")
         if run.status in ("published", "unchanged") and not run.counts["pending"]:
-            scope.append(f"coverage/{run.partition}")
+            scope += [f"coverage/{run.partition}", f"schedule/{run.partition}"]
             problems += _low_coverage(run.partition, run.counts, settings)
     return problems, scope
 

@@ -92,9 +92,9 @@ SAMPLES = (
         f"schedule/{_DAY}",
         Severity.WARN,
         f"{_DAY}: not ready to be graded",
-        "Box scores of 2 of 9 games were not in when the deadline passed. Nothing was graded.",
+        "7 of 9 games have a final box score. The deadline has passed; what could be graded was.",
         _DAY,
-        "gradeonce status --todo",
+        f"gradeonce ready {_DAY}",
         how_many=2,
     ),
     Problem(

@@ -23,6 +23,8 @@ COMMANDS = {
     "stage": ("staging", "Let workers stage predictions side by side; merge all of a batch at once."),
     "sources": ("loading", "List the file layouts that can be loaded by name."),
     "grade": ("grading", "Grade a date, a range, or everything; each prediction exactly once."),
+    "ready": ("scheduling", "Say whether a date can be graded, and what it lacks."),
+    "schedule": ("scheduling", "Grade every morning; print the units for cron or systemd."),
     "report": ("reporting", "Show win rate, MAE, bias, ROI per system, market, date, ..."),
     "explain": ("reporting", "Show how the picks on a player were graded, and why."),
     "status": ("looking", "Show which dates are graded, pending, stale or not graded."),

@@ -1,0 +1,195 @@
+"""`gradeonce schedule` and `gradeonce ready` as real processes: stopped in the middle of anything, and the units."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from builders import is_running, land_rows, new_book, open_book
+from gradeonce.schema import ACTUALS, PREDICTIONS, SCHEDULE_RUNS
+
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A book with predictions for yesterday whose box scores are not in, and its settings."""
+    book = new_book(tmp_path / "book")
+    settings = '[warehouse]\nbook = "book"\nminimum_free_megabytes = 1\nthreads = 1\n[schedule]\ncheck_after = false\n'
+    # Due a minute ago, wherever this runs: what is graded is the date before the league's.
+    at = datetime.now(ZoneInfo("America/New_York")) - timedelta(minutes=1)
+    (tmp_path / "gradeonce.toml").write_text(f'{settings}at = "{at:%H:%M}"\n', encoding="utf-8")
+    land_yesterday(book, PREDICTIONS)
+    return tmp_path
+
+
+def yesterday() -> date:
+    """Return the date that the morning due last is about."""
+    return (datetime.now(ZoneInfo("America/New_York")) - timedelta(minutes=1)).date() - timedelta(days=1)
+
+
+def land_yesterday(book: Path, kind: Any) -> None:
+    values = {"player_lookup": "'ann'", "game_id": "'g'", "market": "'points'", "game_date": f"DATE '{yesterday()}'"}
+    if kind is PREDICTIONS:
+        values |= {
+            "prediction_id": "'p'", "system_id": "'s'", "predicted_value": "20", "line_value": "10.5",
+            "recommendation": "'OVER'", "is_active": "true", "line_source": "'ACTUAL_PROP'",
+        }  # fmt: skip
+    else:
+        values |= {"actual_value": "11", "is_dnp": "false", "is_final": "true"}
+    land_rows(book, kind, values, "range(1) AS a (d)", f"{kind.name} of yesterday")
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the command; whatever happens, it is gone at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradeonce", *arguments], cwd=folder, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def finish(folder: Path, *arguments: str) -> tuple[int, str]:
+    with started(folder, *arguments) as process:
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        return process.returncode, out or err
+
+
+def until(condition: Any) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def mornings(folder: Path) -> list[tuple[str, str]]:
+    with open_book(folder / "book") as book:
+        return [(row["state"], row["reason"]) for row in book.warehouse.kept(SCHEDULE_RUNS).dicts()]
+
+
+def held(folder: Path) -> list[str]:
+    with open_book(folder / "book") as book:
+        return [record.key for record in book.leases.records() if record.released_at is None]
+
+
+def test_stopped_while_it_waits_for_box_scores(folder: Path) -> None:
+    """SIGTERM: exit code 0, no lease left behind; with the box score in, the next start grades at once."""
+    with started(folder, "schedule", "run") as process:
+        until(lambda: ("waiting", "0 of 1 games have a final box score; 1 predictions wait") in mornings(folder))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 0, err
+    assert "stopped; what was published stands" in err
+    assert f"{yesterday()} waits: 0 of 1 games" in out
+    assert held(folder) == []
+
+    land_yesterday(folder / "book", ACTUALS)
+    code, out = finish(folder, "schedule", "run", "--once", "--json")
+    document = json.loads(out)
+    assert (code, document["state"], document["attempts"]) == (0, "done", 1)
+    assert document["dates"] == [{"date": str(yesterday()), "status": "published"}]
+    code, out = finish(folder, "schedule", "run", "--once")
+    assert (code, out.startswith("nothing is due before ")) == (0, True)
+
+
+def test_stopped_while_the_hook_runs(folder: Path) -> None:
+    """The hook and what it started are ended, and the lease is let go."""
+    hook = folder / "hook.sh"
+    hook.write_text("sleep 600 & echo $! > child; wait\n", encoding="utf-8")
+    with (folder / "gradeonce.toml").open("a", encoding="utf-8") as settings:
+        settings.write('hook = "sh hook.sh"\n')
+    with started(folder, "schedule", "run") as process:
+        until(lambda: (folder / "child").is_file() and (folder / "child").read_text(encoding="utf-8").strip())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 0
+    assert not is_running(int((folder / "child").read_text(encoding="utf-8")))
+    assert held(folder) == []
+
+
+def test_stopped_while_nothing_is_due(folder: Path) -> None:
+    """Yesterday is graded; it waits for tomorrow, and ends when told to."""
+    land_yesterday(folder / "book", ACTUALS)
+    with started(folder, "schedule", "run") as process:
+        until(lambda: [state for state, _ in mornings(folder)] == ["done"])
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 0
+    assert f"{yesterday()} done: {yesterday()} published" in out
+
+
+def test_two_processes_do_one_morning_once(folder: Path) -> None:
+    """Both at it at once: one grades, the other finds it held or done; the ledger has one grading."""
+    land_yesterday(folder / "book", ACTUALS)
+    with started(folder, "schedule", "run", "--once") as one, started(folder, "schedule", "run", "--once") as other:
+        one.communicate(timeout=PATIENCE_SECONDS)
+        other.communicate(timeout=PATIENCE_SECONDS)
+
+    assert sorted([one.returncode, other.returncode]) in ([0, 0], [0, 3])
+    with open_book(folder / "book") as book:
+        assert book.sql("SELECT count(*) FROM grading_runs").rows == [(1,)]
+
+
+def test_ready_says_what_a_date_lacks_by_its_exit_code(folder: Path) -> None:
+    """1: something is missing; 0: ready; 2: nothing is known of the date."""
+    day = str(yesterday())
+    code, out = finish(folder, "ready", day)
+    assert (code, out) == (1, f"{day}  waiting: 0 of 1 games have a final box score; 1 predictions wait\n")
+
+    land_yesterday(folder / "book", ACTUALS)
+    assert finish(folder, "ready", day) == (0, f"{day}  ready: 1 predictions, 1 of 1 games final\n")
+
+    code, out = finish(folder, "ready", "2020-01-01", "--json")
+    document = json.loads(out)
+    assert (code, document["state"], document["missing"]) == (2, "idle", ["predictions", "box_scores"])
+
+
+def test_units_are_what_systemd_reads(folder: Path) -> None:
+    """systemd itself finds nothing to complain about, and reads the time in the league's zone."""
+    code, out = finish(folder, "schedule", "systemd", "--output", "units")
+    assert (code, out.count("wrote ")) == (0, 2)
+    service = (folder / "units" / "gradeonce-morning.service").read_text(encoding="utf-8")
+    assert f"--config {folder / 'gradeonce.toml'} schedule run --once" in service
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not here")
+    units = sorted(map(str, (folder / "units").iterdir()))
+    verified = subprocess.run([analyze, "verify", *units], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    timer = (folder / "units" / "gradeonce-morning.timer").read_text(encoding="utf-8")
+    (when,) = [line.partition("=")[2] for line in timer.splitlines() if line.startswith("OnCalendar=")]
+    read = subprocess.run([analyze, "calendar", when], capture_output=True, text=True, check=False)
+    assert (read.returncode, "America/New_York" in read.stdout) == (0, True)
+
+
+def test_a_url_is_not_written_into_units(folder: Path) -> None:
+    """It may hold a password."""
+    code, err = finish(folder, "--book", "postgresql://me:secret@host/db", "schedule", "cron")
+
+    assert code == 64
+    assert "secret" not in err
