@@ -224,6 +224,12 @@ def publish(
             _log.warning("publish_unanswered run_id=%s attempt=%d error=%s", run_id, attempt, lost.error.message)
             if attempt == ATTEMPTS or watched:
                 return lost.settled(warehouse)
+        except ValidationFailed:
+            if expected:
+                # A rival who came after we read the fences shows in what was staged: then it is not the rows that are
+                # wrong, but the partition has moved.
+                _refuse_unexpected(warehouse.fences(table, list(expected)), expected)
+            raise
         except GradeonceError as error:
             # A watched partition that moved asks for another choice of partitions, which is the caller's.
             if not error.is_transient or attempt == ATTEMPTS or watched:

@@ -182,6 +182,25 @@ def test_a_null_in_any_part_of_the_key_is_equal_to_a_null(book: Book) -> None:
     assert ledger_findings(book.warehouse) == ()
 
 
+def test_a_plan_whose_rows_move_while_it_is_applied_is_refused(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rival publishes after the fences were read: what is staged is not what was planned, and why is told."""
+    plan = book.dedupe_plan()
+    rivals: list[str] = []
+
+    def rival(step: str) -> None:
+        if step == "publish.based" and not rivals:
+            rivals.append(step)
+            put(book, [Grade(THIRD, "dan", 8), Grade(THIRD, "dan", 9)], run_id="rival")
+
+    monkeypatch.setattr(book, "_on_step", rival)
+
+    with pytest.raises(RefusedForSafety, match=f"no longer fits. prediction_accuracy {THIRD} has moved"):
+        book.dedupe_apply(plan.plan_id)
+
+    assert [(day, hour) for day, _, hour in hours(book) if day == THIRD] == [(THIRD, 8), (THIRD, 9)]
+    assert ledger_findings(book.warehouse) == ()
+
+
 def test_a_plan_whose_rows_moved_is_refused(book: Book) -> None:
     """Somebody published on one of its dates: nothing is changed, the message says what to type."""
     plan = book.dedupe_plan()
