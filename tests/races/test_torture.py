@@ -160,12 +160,21 @@ def test_the_guarantees_hold_under_every_fault(minute: Tortured) -> None:
     assert verdict["looks"] >= 20
     # Something was at stake: leases ran out and somebody else went on, and the late ones were refused.
     assert verdict["takeovers"] > 0
+    # The keepers were at it, too.
+    assert verdict["staged"] > 0
+    assert verdict["filled"] > 0
     assert sum(verdict["refused"].values()) > 0
 
 
 def test_stale_writers_were_refused_by_the_fence(tortured: dict[str, Tortured]) -> None:
     """Somebody was stopped between his last look at the lease and the commit, and was late: hence the fence."""
     assert sum(found.verdict["stale_refused"] for found in tortured.values()) > 0
+
+
+def test_batches_were_merged_and_copies_removed(tortured: dict[str, Tortured]) -> None:
+    """Every kind of work that the keepers do came to its end somewhere."""
+    for done in ("consolidated", "deduplicated", "rolled_back"):
+        assert sum(found.verdict[done] for found in tortured.values()) > 0, done
 
 
 def test_a_torture_leaves_nothing_behind(minute: Tortured) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from gradeonce.errors import TransientWarehouseError, UsageError
 from gradeonce.leases import MemoryLeases
+from gradeonce.torture.batches import StagedPick, date_of, file_of, make_picks
 from gradeonce.torture.control import Blow, ControlFile, Controls, CutLeases, SkewedClock, without, write_controls
+from gradeonce.torture.history import Event
 from gradeonce.torture.orders import FAULTS, Orders, TortureOptions
 from gradeonce.torture.plan import Fault, Step, make_plan
 from gradeonce.torture.shelves import Version, in_play
@@ -20,7 +23,7 @@ def a_plan(
     seed: int = 1, *, seconds: float = 60.0, workers: int = 8, kinds: tuple[str, ...] = FAULTS
 ) -> tuple[Fault, ...]:
     steps = (Step("publish.staged", 1), Step("commit.pointed", 1, brief=True))
-    return make_plan(seed, seconds=seconds, workers=workers, kinds=kinds, lease_seconds=1.0, steps=steps)
+    return make_plan(seed, seconds=seconds, workers=workers, kinds=kinds, lease_seconds=1.0, steps=lambda _: steps)
 
 
 def test_the_same_seed_makes_the_same_plan() -> None:
@@ -61,7 +64,7 @@ def test_pauses_outlast_the_lease() -> None:
 def test_the_way_to_a_server_is_cut_where_it_can_be() -> None:
     """At a step of a commit that allows it, half a time a second; a local warehouse has no such step."""
     server = make_plan(
-        1, seconds=60, workers=8, kinds=("cut",), lease_seconds=1.0, steps=(Step("commit.done", 1, cut=True),)
+        1, seconds=60, workers=8, kinds=("cut",), lease_seconds=1.0, steps=lambda _: (Step("commit.done", 1, cut=True),)
     )
     ways = [fault for fault in server if fault.step]
 
@@ -105,10 +108,49 @@ def test_the_command_names_everything_the_plan_depends_on() -> None:
 def test_orders_survive_the_way_to_another_process() -> None:
     """JSON makes a list of a tuple; orders are the same again."""
     orders = Orders(
-        "/x", "torture_x", "", 1.0, 2, 3, "naive", ("kill", "cut"), 1, 1.0, "sqlite", "fence", 1, 1, False, 5.5
+        "/x", "torture_x", "", 1.0, 2, 3, "naive", ("kill", "cut"), 1, 2, 1, 1.0, "sqlite", "fence", 1, 1, False, 5.5
     )
 
     assert Orders.from_json(orders.to_json()) == orders
+
+
+def test_slots_have_roles() -> None:
+    """Three workers, two consolidators, one deduplicator: six slots, each with a name that tells."""
+    orders = Orders(
+        "/x", "torture_x", "", 1.0, 2, 3, "gradeonce", (), 1, 2, 1, 1.0, "sqlite", "fence", 1, 1, False, 5.5
+    )
+
+    assert [orders.name_of(slot, 1) for slot in range(orders.actors)] == [
+        "w0.1",
+        "w1.1",
+        "w2.1",
+        "c3.1",
+        "c4.1",
+        "d5.1",
+    ]
+    assert [Event(1.0, orders.name_of(slot, 2), "x").slot for slot in range(orders.actors)] == list(range(6))
+    assert [Event(1.0, who, "x").slot for who in ("r0", "nemesis", "judge", "crashed")] == [None] * 4
+
+
+def test_each_role_is_struck_at_steps_of_its_own() -> None:
+    """The plan asks for the steps of the slot it strikes."""
+    steps = {slot: (Step(f"step{slot}", 1),) for slot in range(8)}
+    plan = make_plan(1, seconds=60, workers=8, kinds=("kill",), lease_seconds=1.0, steps=lambda slot: steps[slot])
+
+    assert all(fault.step in ("", f"step{fault.slot}") for fault in plan)
+    assert {fault.step for fault in plan} > {"step0", "step7"}
+
+
+def test_batches_have_dates_and_writes_have_a_key_of_their_own() -> None:
+    """Batch 3 is for 4 January; each of its writes brings one key that no other has, and two of four rivals."""
+    first, second = (make_picks("batch-0003", write, random.Random(write)) for write in ("c8.1.1", "c9.1.1"))
+
+    assert date_of("batch-0003") == "2026-01-04"
+    assert len({pick.name for pick in (*first, *second)}) == 6
+    assert first[0].key != second[0].key
+    assert {pick.key for pick in (*first[1:], *second[1:])} <= {f"rival{number}" for number in range(4)}
+    text = file_of("batch-0003", [StagedPick("p", "k", 3_600_000_001)])
+    assert text.splitlines()[1] == "torture,k,0022500601,2026-01-04,20,20.5,2026-01-04T01:00:00.000001Z,p"
 
 
 def test_versions_differ_by_worker_life_and_turn() -> None:

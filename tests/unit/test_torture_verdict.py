@@ -30,6 +30,29 @@ def test_a_correct_history_is_counted() -> None:
     assert verdict.seconds == pytest.approx(4.5)  # from 0.5 to 5.0
 
 
+def test_what_the_keepers_did_is_counted() -> None:
+    """One write staged, a consolidation that merged two rows and one that merged none; filled, applied, taken back."""
+    merged = {"batch": "b", "run": "k", "status": "consolidated", "staged": 2, "known": 0, "outdone": 0, "outdated": 0}
+    verdict = judge(
+        with_events(
+            Event(2.1, "c8.1", "staging", {"run": "s", "batch": "b", "rows": []}),
+            Event(2.2, "c8.1", "staged", {"run": "s", "batch": "b", "status": "staged"}),
+            Event(2.3, "c8.1", "consolidated", {**merged, "rows": 2}),
+            Event(2.4, "c8.1", "consolidated", {**merged, "rows": 0, "staged": 0}),
+            Event(2.5, "d9.1", "filled", {"run": "f", "crate": "x"}),
+            Event(2.6, "d9.1", "deduped", {"run": "d", "crate": "x", "plan": "p", "op": "apply"}),
+            Event(2.7, "d9.1", "deduped", {"run": "r", "crate": "x", "plan": "p", "op": "rollback"}),
+        )
+    )
+
+    assert (verdict.staged, verdict.consolidated) == (1, 1)
+    assert (verdict.filled, verdict.deduplicated, verdict.rolled_back) == (1, 1, 1)
+    text = verdict_text(verdict)
+    assert "consolidators  1 writes staged, 1 consolidations that merged some" in text
+    assert "deduplicators  1 crates filled with copies, 1 plans applied, 1 taken back" in text
+    assert "consolidators" not in verdict_text(judge(correct_history()))
+
+
 def test_a_violation_fails_the_verdict() -> None:
     """One empty look after the first version."""
     verdict = judge(with_events(looked(2.5, {})))

@@ -32,6 +32,9 @@ text { fill: #1f2328 }
 """
 
 
+_ROLES = {"w": "worker", "c": "consol.", "d": "dedup."}
+
+
 @dataclass(frozen=True)
 class Window:
     """The stretch of time that is drawn, in monotonic seconds."""
@@ -86,6 +89,7 @@ def svg(verdict: Verdict) -> str:
     """Return the chart as the text of an SVG document."""
     events = verdict.events
     window = window_of(verdict)
+    roles = {event.slot: event.who[0] for event in events if event.slot is not None}
     slots = sorted({event.slot for event in events if event.slot is not None})
     lanes = {slot: _TOP + number * _LANE for number, slot in enumerate(slots)}
     bottom = _TOP + len(slots) * _LANE
@@ -103,7 +107,7 @@ def svg(verdict: Verdict) -> str:
     for slot, y in lanes.items():
         parts += [
             f'<line class="axis" x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y + _LANE}" y2="{y + _LANE}"/>',
-            f'<text x="12" y="{y + 27}">worker {slot}</text>',
+            f'<text x="12" y="{y + 27}">{_ROLES[roles.get(slot, "w")]} {slot}</text>',
             *_lane([event for event in events if _is_of(event, slot)], slot, window, y),
         ]
     parts += [*_readers(verdict, window, bottom), *_legend(bottom + 66), "</svg>"]
@@ -193,6 +197,8 @@ def _lane(events: Sequence[Event], slot: int, window: Window, y: int) -> Iterato
             fill = _OK if published else "white"
             circle = f'<circle cx="{x:.1f}" cy="{y + 36}" r="3.5" fill="{fill}" stroke="{_OK}" stroke-width="1.5"/>'
             yield _mark(event, circle)
+        elif event.kind in ("staged", "consolidated", "filled", "deduped"):
+            yield _mark(event, f'<circle cx="{x:.1f}" cy="{y + 36}" r="3.5" fill="{_OK}"/>')
         elif event.kind == "refused":
             diamond = f'<path d="M{x:.1f} {y + 29} l7 7 l-7 7 l-7 -7 z" fill="{_REFUSED}" stroke="white"/>'
             why = "fenced" if event.data["reason"] == "superseded" else event.data["reason"].replace("_", " ")

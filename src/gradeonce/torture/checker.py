@@ -9,30 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from gradeonce.torture.batches_checker import check_batches
+from gradeonce.torture.copies_checker import check_copies
 from gradeonce.torture.history import Event
 from gradeonce.torture.records import Commit, Look, Records, Revised, Seen
+from gradeonce.torture.violation import Violation
 
-
-@dataclass(frozen=True)
-class Violation:
-    """A guarantee that was seen to be broken.
-
-    Attributes:
-        guarantee: G1 to G5.
-        at: When it showed, in seconds of the monotonic clock.
-        shelf: The partition; empty for the ledger as a whole.
-        message: What was seen, and why that cannot be.
-        runs: Runs that took part in it.
-    """
-
-    guarantee: str
-    at: float
-    shelf: str
-    message: str
-    runs: tuple[str, ...] = ()
+__all__ = ["Violation", "check"]
 
 
 def check(events: Sequence[Event]) -> list[Violation]:
@@ -44,6 +29,8 @@ def check(events: Sequence[Event]) -> list[Violation]:
         *no_stale_writer(records),
         *no_lost_work(records),
         *idempotent(records),
+        *check_copies(events),
+        *check_batches(events),
     ]
     return sorted(found, key=lambda violation: (violation.at, violation.guarantee))
 
@@ -97,7 +84,7 @@ def _half_a_publish(records: Records, look: Look, wrote: Mapping[tuple[str, str]
     stood = {shelf: 0 for shelf, seen in look.shelves.items() if not seen.rows}
     whole = {shelf: seen for shelf, seen in look.shelves.items() if _is_whole(seen)}
     stood.update({shelf: wrote[shelf, seen.runs[0]] for shelf, seen in whole.items() if (shelf, seen.runs[0]) in wrote})
-    for run in sorted({seen.runs[0] for seen in whole.values()} & set(records.attempts)):
+    for run in sorted(run for run in {seen.runs[0] for seen in whole.values()} if run in records.attempts):
         for shelf in records.attempts[run].shelves:
             seq = wrote.get((shelf, run), 0)
             if stood.get(shelf, seq) < seq:

@@ -20,7 +20,8 @@ class Event:
 
     Attributes:
         at: When, in seconds of the monotonic clock, which all processes of a machine share.
-        who: Which process: w3.2 is the second life of worker 3, r0 a reader, nemesis, judge.
+        who: Which process: w3.2 is the second life of worker 3, c8.1 a consolidator, d10.1 a deduplicator, r0 a reader,
+            nemesis, judge.
         kind: What kind of thing.
         data: The rest. Any: plain JSON values, which differ by kind.
     """
@@ -37,8 +38,9 @@ class Event:
 
     @property
     def slot(self) -> int | None:
-        """The worker's number; None for anybody else."""
-        return int(self.who[1:].split(".")[0]) if self.who.startswith("w") else None
+        """The number of the worker or keeper; None for anybody else."""
+        number = self.who[1:].split(".")[0]
+        return int(number) if self.who[:1] in ("w", "c", "d") and number.isdigit() else None
 
 
 class Recorder:

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -18,12 +19,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from gradeonce.torture.actor import CONTROL_FILE, HISTORY_FILE
+from gradeonce.torture.consolidator import Consolidator
 from gradeonce.torture.control import Blow, Controls, without, write_controls
+from gradeonce.torture.deduplicator import Deduplicator
 from gradeonce.torture.history import Recorder
 from gradeonce.torture.orders import Orders
 from gradeonce.torture.places import place_of
 from gradeonce.torture.plan import Fault, make_plan
-from gradeonce.torture.worker import CONTROL_FILE, HISTORY_FILE, Worker, read_over_and_over
+from gradeonce.torture.reader import read_over_and_over
+from gradeonce.torture.worker import Worker
 
 TICK_SECONDS = 0.01
 REACH_SECONDS = 1.0
@@ -65,7 +70,7 @@ class Host:
         self._orders = orders
         self._history = Recorder(self._folder / HISTORY_FILE, "nemesis")
         self._controls = Controls()
-        self._workers = [Life(f"w{slot}") for slot in range(orders.workers)]
+        self._workers = [Life(f"w{slot}") for slot in range(orders.actors)]
         self._readers = [Life(f"r{number}") for number in range(orders.readers)]
         self._helpers: list[Life] = []
         self._ends: list[tuple[float, Fault]] = []
@@ -83,14 +88,15 @@ class Host:
             self._start(life, partial(read_over_and_over, self._orders, number))
         for slot in range(len(self._workers)):
             self._start_worker(slot)
+        place = place_of(self._orders)
         plan = list(
             make_plan(
                 self._orders.seed,
                 seconds=self._orders.seconds,
-                workers=self._orders.workers,
+                workers=self._orders.actors,
                 kinds=self._orders.faults,
                 lease_seconds=self._orders.lease_seconds,
-                steps=place_of(self._orders).steps,
+                steps=lambda slot: place.steps(self._orders.role_of(slot)),
             )
         )
         while (elapsed := time.monotonic() - self._orders.began_at) < self._orders.seconds:
@@ -113,7 +119,7 @@ class Host:
     def _start_worker(self, slot: int) -> None:
         life = self._workers[slot]
         life.born += 1
-        life.who = f"w{slot}.{life.born}"
+        life.who = self._orders.name_of(slot, life.born)
         self._start(life, partial(_work, self._orders, slot, life.born))
 
     def _start(self, life: Life, job: Callable[[], None]) -> None:
@@ -146,7 +152,7 @@ class Host:
         if fault.kind in ("kill", "pause") or fault.step:
             self._aim(fault)
             return
-        everybody = range(self._orders.workers)
+        everybody = range(self._orders.actors)
         slots = list(everybody) if fault.slot is None else [fault.slot]
         if fault.kind == "cut":
             self._set(replace(self._controls, cuts={**self._controls.cuts, **dict.fromkeys(slots, fault.mode)}))
@@ -165,10 +171,12 @@ class Host:
         )
 
     def _aim(self, fault: Fault) -> None:
-        slots = [((fault.slot or 0) + offset) % len(self._workers) for offset in range(len(self._workers))]
-        for slot in slots:
+        count, wanted = len(self._workers), fault.slot or 0
+        for slot in ((wanted + offset) % count for offset in range(count)):
             life = self._workers[slot]
-            if life.pid and life.resume_at is None and life.blow is None:
+            # Another role has other steps.
+            is_fit = self._orders.role_of(slot) == self._orders.role_of(wanted)
+            if is_fit and life.pid and life.resume_at is None and life.blow is None:
                 life.blow = fault
                 life.strike_at = time.monotonic() + (REACH_SECONDS if fault.step else 0.0)
                 if fault.step:
@@ -199,7 +207,7 @@ class Host:
 
     def _heal(self, fault: Fault) -> None:
         # Where two faults of a kind overlap on a worker, the first to end ends both: nothing rests on their length.
-        kept = {slot for slot in range(self._orders.workers) if fault.slot not in (None, slot)}
+        kept = {slot for slot in range(self._orders.actors) if fault.slot not in (None, slot)}
         if fault.kind == "cut":
             cuts = {slot: mode for slot, mode in self._controls.cuts.items() if slot in kept}
             self._set(replace(self._controls, cuts=cuts))
@@ -293,7 +301,8 @@ class Host:
 
 
 def _work(orders: Orders, slot: int, life: int) -> None:
-    Worker(orders, slot, life).run()
+    role = {"w": Worker, "c": Consolidator, "d": Deduplicator}[orders.role_of(slot)]
+    role(orders, slot, life).run()
 
 
 def _flush(orders: Orders, number: int) -> None:
@@ -334,7 +343,11 @@ def main() -> int:
     if not first.strip():
         return 1
     orders = Orders.from_json(first.decode())
+    # What a killed process leaves in its temporary folder goes with the scratch folder.
+    tempfile.tempdir = orders.folder
     place_of(orders).warm_up()
+    if orders.keepers:
+        import gradeonce.loading.read  # noqa: F401 (for the consolidators, as above: they load files)
     host = Host(orders)
     finished = False
     try:

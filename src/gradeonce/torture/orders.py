@@ -22,6 +22,9 @@ LEASE_SECONDS = 1.0
 
 READERS = 2
 
+CONSOLIDATORS, DEDUPLICATORS = 2, 2
+"""Two of each, so that one can take over from another that is stopped. They work by the real algorithm only."""
+
 
 @dataclass(frozen=True)
 class TortureOptions:
@@ -70,6 +73,8 @@ class Orders:
         server: URL of the database that holds the book; empty for a book in the scratch folder.
         seconds, seed, workers, algorithm, faults: See TortureOptions.
         readers: Processes that look.
+        consolidators: Processes that stage and consolidate predictions.
+        deduplicators: Processes that bring copies in, and remove them.
         lease_seconds: Length of a lease.
         store: Which lock store, as in [lock] store.
         on_unavailable: As in [lock] on_unavailable.
@@ -88,6 +93,8 @@ class Orders:
     algorithm: str
     faults: tuple[str, ...]
     readers: int
+    consolidators: int
+    deduplicators: int
     lease_seconds: float
     store: str
     on_unavailable: str
@@ -95,6 +102,26 @@ class Orders:
     minimum_free_megabytes: int
     allow_network_filesystem: bool
     began_at: float = 0.0
+
+    @property
+    def keepers(self) -> int:
+        """Processes that change the book beside the workers."""
+        return self.consolidators + self.deduplicators
+
+    @property
+    def actors(self) -> int:
+        """All processes that change the book; each has a slot, workers first."""
+        return self.workers + self.keepers
+
+    def role_of(self, slot: int) -> str:
+        """Return what the process in a slot does: w, c or d for a worker, a consolidator, a deduplicator."""
+        if slot < self.workers:
+            return "w"
+        return "c" if slot < self.workers + self.consolidators else "d"
+
+    def name_of(self, slot: int, life: int) -> str:
+        """Return the name of one life of the process in a slot."""
+        return f"{self.role_of(slot)}{slot}.{life}"
 
     def to_json(self) -> str:
         """Return one line of JSON."""

@@ -22,11 +22,13 @@ class Place(Protocol):
 
     Attributes:
         name: For the verdict.
-        steps: The steps of a publish at which a worker may be killed or stopped.
     """
 
     name: str
-    steps: Sequence[Step]
+
+    def steps(self, role: str) -> Sequence[Step]:
+        """Return the steps at which a process of a role may be killed, stopped or cut off."""
+        ...
 
     def create(self) -> None:
         """Make the tables of the torture; nothing stands in them yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 PER_SECOND = {"kill": 1.3, "pause": 1.3, "cut": 0.3, "flush": 0.5, "skew": 0.6}
@@ -37,6 +37,10 @@ class Step:
     cut: bool = False
 
 
+Steps = Callable[[int], Sequence[Step]]
+"""The steps of the process in a slot."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One blow.
@@ -64,17 +68,17 @@ class Fault:
 
 
 def make_plan(
-    seed: int, *, seconds: float, workers: int, kinds: Sequence[str], lease_seconds: float, steps: Sequence[Step]
+    seed: int, *, seconds: float, workers: int, kinds: Sequence[str], lease_seconds: float, steps: Steps
 ) -> tuple[Fault, ...]:
     """Return the faults of one torture, in order of time.
 
     Args:
         seed: Decides everything.
         seconds: How long the torture lasts.
-        workers: How many there are to strike; with fewer of them kills and pauses come less often.
+        workers: How many there are to strike, keepers included; with fewer of them kills and pauses come less often.
         kinds: Which kinds may strike.
         lease_seconds: Length of a lease: pauses last longer than it.
-        steps: Where kills and pauses strike; they differ between warehouses, and so do the plans.
+        steps: Where kills and pauses strike, by worker; they differ between warehouses, and so do the plans.
     """
     drafts = []
     for kind in sorted(kinds):
@@ -83,11 +87,11 @@ def make_plan(
         crowd = min(1.0, workers / WORKERS_THE_RATES_ARE_FOR) if kind in ("kill", "pause") else 1.0
         for at in _instants(chance, PER_SECOND[kind] * crowd, seconds):
             drafts.append(_draft(kind, at, chance, workers, lease_seconds, steps))
-    ways = [step.name for step in steps if step.cut]
-    if "cut" in kinds and ways:
+    if "cut" in kinds and any(step.cut for step in steps(0)):
         chance = random.Random(f"{seed}/way")
         for at in _instants(chance, WAY_CUTS_PER_SECOND, seconds):
-            drafts.append(Fault(0, at, "cut", chance.randrange(workers), chance.choice(ways)))
+            slot = chance.randrange(workers)
+            drafts.append(Fault(0, at, "cut", slot, chance.choice([step.name for step in steps(slot) if step.cut])))
     drafts.sort(key=lambda fault: (fault.at_seconds, fault.kind))
     return tuple(replace(fault, number=number) for number, fault in enumerate(drafts, start=1))
 
@@ -98,13 +102,12 @@ def _instants(chance: random.Random, per_second: float, seconds: float) -> Itera
         yield at
 
 
-def _draft(
-    kind: str, at: float, chance: random.Random, workers: int, lease_seconds: float, steps: Sequence[Step]
-) -> Fault:
+def _draft(kind: str, at: float, chance: random.Random, workers: int, lease_seconds: float, steps: Steps) -> Fault:
     slot = chance.randrange(workers)
     if kind in ("kill", "pause"):
         anywhere = chance.random() < 0.3
-        step = None if anywhere else chance.choices(steps, [step.weight for step in steps])[0]
+        offered = steps(slot)
+        step = None if anywhere else chance.choices(offered, [step.weight for step in offered])[0]
         pause = chance.uniform(1.2, 1.4) if step is not None and step.brief else chance.uniform(1.5, 4.0)
         pause *= lease_seconds
         return Fault(0, at, kind, slot, step.name if step else "", seconds=pause if kind == "pause" else 0.0)

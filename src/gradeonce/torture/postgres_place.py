@@ -12,6 +12,7 @@ from gradeonce.errors import TransientWarehouseError
 from gradeonce.leases import LeaseStore
 from gradeonce.model import Copies, EntryDraft, Move
 from gradeonce.statements import quote_identifier
+from gradeonce.torture.copies import COPIES, crates_in_play
 from gradeonce.torture.orders import LEASE_SECONDS, Orders
 from gradeonce.torture.plan import Step
 from gradeonce.torture.shelves import TABLE, shelf
@@ -32,24 +33,44 @@ they were, and others wake up to a transaction that is no more.
 DROP_SECONDS = 60
 
 
+_PUBLISH = (
+    # Before the look at the lease that precedes the commit.
+    Step("publish.based", 1),
+    Step("publish.staged", 2),
+    Step("publish.compared", 1),
+    # Between that look and the fence: a pause here is what only a fence can catch.
+    Step("commit.begun", 10),
+    # With the fence in hand, where everybody who wants it waits; and after the commit, before anybody was told.
+    Step("commit.fenced", 1, brief=True),
+    Step("commit.removed", 1, brief=True),
+    Step("commit.pointed", 1, brief=True, cut=True),
+    Step("commit.ledgered", 1, brief=True),
+    Step("commit.done", 3, brief=True, cut=True),
+)
+
+_DEDUPE = (Step("dedupe.leased", 3), *_PUBLISH)
+
+_CONSOLIDATE = (
+    Step("stage.read", 1),
+    Step("consolidate.read", 1),
+    Step("consolidate.leased", 3),
+    Step("land.sent", 5),
+    # With the fences in hand.
+    Step("land.locked", 1, brief=True),
+    Step("land.staged", 1, brief=True, cut=True),
+    Step("commit.fenced", 1, brief=True),
+    Step("commit.pointed", 1, brief=True, cut=True),
+    Step("commit.ledgered", 1, brief=True),
+    Step("commit.done", 3, brief=True, cut=True),
+)
+
+_STEPS = {"w": _PUBLISH, "d": _DEDUPE, "c": _CONSOLIDATE}
+
+
 class PostgresPlace:
     """A schema of its own, with the tables that `gradeonce init` makes; it is dropped at the end."""
 
     name = "a book in PostgreSQL"
-    steps: Sequence[Step] = (
-        # Before the look at the lease that precedes the commit.
-        Step("publish.based", 1),
-        Step("publish.staged", 2),
-        Step("publish.compared", 1),
-        # Between that look and the fence: a pause here is what only a fence can catch.
-        Step("commit.begun", 10),
-        # With the fence in hand, where everybody who wants it waits; and after the commit, before anybody was told.
-        Step("commit.fenced", 1, brief=True),
-        Step("commit.removed", 1, brief=True),
-        Step("commit.pointed", 1, brief=True, cut=True),
-        Step("commit.ledgered", 1, brief=True),
-        Step("commit.done", 3, brief=True, cut=True),
-    )
 
     def __init__(self, orders: Orders) -> None:
         self._orders, self._schema = orders, orders.name
@@ -57,10 +78,16 @@ class PostgresPlace:
         self._locks = lock_faults(orders.store, in_the_book=leases, name=orders.name)
         self._fences: PostgresWarehouse | None = None
 
+    def steps(self, role: str) -> Sequence[Step]:
+        """See `Place.steps`."""
+        return _STEPS[role]
+
     def create(self) -> None:
         """See `Place.create`."""
         PostgresWarehouse.create(self._orders.server, schema=self._schema)
         self.floors([shelf(0)])
+        assert self._fences is not None
+        self._fences.fences(COPIES, crates_in_play(0.0))
         if self._orders.algorithm != "gradeonce":
             # The index that refuses a second row of a key: many a table in the field has none.
             self._execute(f"DROP INDEX {quote_identifier(self._schema)}.{quote_identifier(f'{TABLE.name}_key')}")
@@ -70,6 +97,8 @@ class PostgresPlace:
         """See `Place.warm_up`."""
         import psycopg  # noqa: F401 (imported for those who are forked)
 
+        if self._orders.keepers:
+            import duckdb  # noqa: F401 (consolidators read files by it)
         self._locks.warm_up()
 
     def warehouse(self, clock: Clock, *, fenced: bool) -> Warehouse:

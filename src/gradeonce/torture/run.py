@@ -15,18 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce._version import __version__
-from gradeonce.clock import SystemClock
 from gradeonce.config import mask_secrets
-from gradeonce.errors import ConfigError, GradeonceError, LedgerBroken, WarehouseError
-from gradeonce.ledger import verify
-from gradeonce.schema import REVISIONS
-from gradeonce.statements import statement
+from gradeonce.errors import ConfigError, WarehouseError
+from gradeonce.torture.actor import HISTORY_FILE
 from gradeonce.torture.history import Event, Recorder, read_history
-from gradeonce.torture.orders import LEASE_SECONDS, READERS, Orders, TortureOptions
-from gradeonce.torture.places import Place, place_of
-from gradeonce.torture.shelves import TABLE, look
-from gradeonce.torture.worker import HISTORY_FILE
-from gradeonce.warehouses.base import Warehouse
+from gradeonce.torture.last_look import look_at_the_end
+from gradeonce.torture.orders import CONSOLIDATORS, DEDUPLICATORS, LEASE_SECONDS, READERS, Orders, TortureOptions
+from gradeonce.torture.places import place_of
 
 if TYPE_CHECKING:
     from gradeonce.config import Settings
@@ -95,7 +90,7 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
                 on_unavailable=orders.on_unavailable,
             )
             _torture(orders, folder, on_progress)
-            _look_at_the_end(place, history)
+            look_at_the_end(place, orders, history)
         return read_history(folder / HISTORY_FILE)
     finally:
         place.close()
@@ -128,6 +123,8 @@ def _orders(settings: Settings, options: TortureOptions, folder: Path) -> Orders
         algorithm=options.algorithm,
         faults=options.faults,
         readers=READERS,
+        consolidators=CONSOLIDATORS if options.algorithm == "gradeonce" else 0,
+        deduplicators=DEDUPLICATORS if options.algorithm == "gradeonce" else 0,
         lease_seconds=LEASE_SECONDS,
         store=settings.store,
         on_unavailable=settings.on_unavailable,
@@ -175,42 +172,3 @@ def _bury(host: subprocess.Popen[bytes]) -> None:
         # Its session is its process group: whoever is left in there dies, a stopped process too.
         os.killpg(host.pid, signal.SIGKILL)
     host.wait()
-
-
-def _look_at_the_end(place: Place, history: Recorder) -> None:
-    """Record what stands when everybody is gone: rows, revisions, the ledger, and whether it verifies."""
-    warehouse = place.warehouse(SystemClock(), fenced=True)
-    try:
-        for entry in warehouse.entries():
-            draft = entry.draft
-            if draft.table == TABLE.name:
-                history.record(
-                    "ledger",
-                    number=entry.number,
-                    run=draft.run_id,
-                    shelf=draft.partition,
-                    status=draft.status,
-                    token=draft.token,
-                    seq=draft.seq,
-                    rows=draft.rows,
-                    hash=draft.content_hash,
-                )
-        shelves = [fence.partition for fence in warehouse.all_fences(TABLE)]
-        began = time.monotonic()
-        history.record("stands", began=round(began, 6), asked=shelves, shelves=look(warehouse, shelves))
-        with warehouse.reader({REVISIONS.name: None}) as reader:
-            for row in reader.query(statement(__package__, "torture.sql", "revisions")).dicts():
-                history.record("revised", shelf=row.pop("partition"), run=row.pop("run_id"), **row)
-        history.record("verified", findings=_findings(warehouse))
-    finally:
-        warehouse.close()
-
-
-def _findings(warehouse: Warehouse) -> list[str]:
-    try:
-        verify(warehouse, deep=True)
-    except LedgerBroken as error:
-        return list(error.findings)
-    except GradeonceError as error:
-        return [error.message]
-    return []

@@ -35,7 +35,7 @@ class Verdict:
         unchanged: Publishes of the content that stood already, acknowledged as such.
         refused: Publishes refused, by reason: superseded (by the fence), expired or taken_over or released (the worker
             saw in time that its lease was lost), outrun (it had no lease, and a holder of one came in between),
-            conflict (others committed first, every time).
+            conflict (others committed first, every time), doubled (without a fence: rows stand twice by now).
         failed: Publishes that ended in another error that may be retried.
         started_again: Times a publish started again from base, because others had committed first.
         taken_back: Times it did although it held the fence: the warehouse had taken back a commit that stood still, or
@@ -46,6 +46,11 @@ class Verdict:
         takeovers: Leases taken from a holder that had let them run out.
         lost: Leases that were lost while their holder worked.
         faults: Faults injected, by kind.
+        staged: Writes to staging that were acknowledged.
+        consolidated: Consolidations of a batch that merged something.
+        filled: Crates that were filled with copies.
+        deduplicated: Plans that were applied.
+        rolled_back: Plans that were taken back.
         looks: Times a reader looked.
         partitions: Partitions that were published.
         violations: What broke a guarantee, in order of time.
@@ -68,6 +73,11 @@ class Verdict:
     takeovers: int
     lost: int
     faults: Mapping[str, int]
+    staged: int
+    consolidated: int
+    filled: int
+    deduplicated: int
+    rolled_back: int
     looks: int
     partitions: int
     violations: Sequence[Violation] = ()
@@ -119,6 +129,11 @@ class Verdict:
             "takeovers": self.takeovers,
             "lost": self.lost,
             "faults": dict(self.faults),
+            "staged": self.staged,
+            "consolidated": self.consolidated,
+            "filled": self.filled,
+            "deduplicated": self.deduplicated,
+            "rolled_back": self.rolled_back,
             "looks": self.looks,
             "partitions": self.partitions,
             "violations": self.broken,
@@ -155,6 +170,7 @@ def judge(events: Sequence[Event]) -> Verdict:
             parts = event.data["shelves"]
             partitions.update(parts)
             statuses["published" if any(p["status"] == "published" for p in parts.values()) else "unchanged"] += 1
+    operations = Counter(event.data["op"] for event in events if event.kind == "deduped")
     again = Counter(event.data["after"] in HOLDING_STEPS for event in events if event.kind == "again")
     ends = [event.at for event in events if event.kind == "ended"] or [event.at for event in events[-1:]]
     began = began_at(events)
@@ -175,6 +191,11 @@ def judge(events: Sequence[Event]) -> Verdict:
         takeovers=sum(event.kind == "acquired" and bool(event.data["took_over"]) for event in events),
         lost=kinds["lost"],
         faults=Counter(event.data["fault"] for event in events if event.kind == "fault"),
+        staged=kinds["staged"],
+        consolidated=sum(event.kind == "consolidated" and bool(event.data["rows"]) for event in events),
+        filled=kinds["filled"],
+        deduplicated=operations["apply"],
+        rolled_back=operations["rollback"],
         looks=kinds["looked"],
         partitions=len(partitions),
         violations=tuple(check(events)),

@@ -38,6 +38,7 @@ def verdict_text(verdict: Verdict) -> str:
         f"leases         {verdict.acquired} acquired, {verdict.takeovers} taken over, {verdict.lost} lost; "
         f"{verdict.turned_away} turns without, {verdict.unlocked} publishes under the fence alone",
         f"faults         {sum(verdict.faults.values())} injected{f': {faults}' if faults else ''}",
+        *_keepers(verdict),
         f"readers        {verdict.looks} looks",
         "",
     ]
@@ -56,6 +57,17 @@ def verdict_text(verdict: Verdict) -> str:
         lines += ["", "Nothing was published, or nobody looked: this run proves nothing. Give it more seconds."]
     lines += ["", _closing(verdict)]
     return "\n".join(lines)
+
+
+def _keepers(verdict: Verdict) -> list[str]:
+    """Return what became of batches and copies; nothing for a history without them."""
+    if not any(event.kind in ("staging", "filling") for event in verdict.events):
+        return []
+    return [
+        f"consolidators  {verdict.staged} writes staged, {verdict.consolidated} consolidations that merged some",
+        f"deduplicators  {verdict.filled} crates filled with copies, {verdict.deduplicated} plans applied, "
+        f"{verdict.rolled_back} taken back",
+    ]
 
 
 def _closing(verdict: Verdict) -> str:
@@ -93,6 +105,7 @@ def timeline(events: Sequence[Event], violation: Violation) -> list[str]:
     return [*before[-LINES_BEFORE:], marker, *after[:LINES_AFTER]]
 
 
+_KEEPERS = ("staging", "staged", "consolidated", "filling", "filled", "unfilled", "deduping", "deduped")
 _ON_SHELF = ("acquired", "released", "lost", "held", "unlocked", "attempt", "acknowledged", "refused", "failed")
 
 
@@ -102,6 +115,8 @@ def _concerns(event: Event, shelf: str, slots: set[int]) -> bool:
         return data["fault"] == "flush" or bool(slots & set(data["workers"]))
     if event.kind == "woke":
         return data["worker"] in slots
+    if event.kind in _KEEPERS:
+        return shelf in (data.get("batch"), data.get("crate"))
     if event.kind == "again":
         return event.slot in slots
     if event.kind not in _ON_SHELF or shelf not in (data.get("shelf"), *data.get("shelves", ())):
@@ -160,6 +175,14 @@ _WORDS = {
     "acknowledged": _acknowledged,
     "refused": lambda d: f"run {d['run']} refused ({d['reason']}), {_tokens(d)}",
     "again": lambda d: f"run {d['run']} starts again from base, after {d['after']}",
+    "staging": lambda d: f"write {d['run']} of {len(d['rows'])} predictions to {d['batch']} begins",
+    "staged": lambda d: f"write {d['run']} to {d['batch']} acknowledged: {d['status']}",
+    "consolidated": lambda d: f"consolidation {d['run']} of {d['batch']}: {d['rows']} of {d['staged']} rows merged",
+    "filling": lambda d: f"filling {d['run']} of {d['crate']} begins: {d['rows']} rows of {d['keys']} keys",
+    "filled": lambda d: f"filling {d['run']} of {d['crate']} acknowledged",
+    "unfilled": lambda d: f"filling {d['run']} of {d['crate']} refused",
+    "deduping": lambda d: f"{d['op']} of plan {d['plan']} on {d['crate']} begins",
+    "deduped": lambda d: f"{d['op']} of plan {d['plan']} on {d['crate']} acknowledged, run {d['run']}",
     "failed": lambda d: f"run {d['run']} failed: {d['error']}",
     "woke": lambda d: f"SIGCONT to w{d['worker']}",
     "fault": _fault,
