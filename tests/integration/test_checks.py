@@ -598,10 +598,10 @@ def test_grades_of_every_kind_need_no_regrade(planted: PlantedBook) -> None:
     assert (result.status, result.considered) == (PASSED, 5)
 
 
-def voids(planted: PlantedBook, count: int) -> None:
+def voids(planted: PlantedBook, count: int, usual: int = 2) -> None:
     """Plant ten days of 20 players, two of them void, and a day of 20 players of whom so many are."""
     for days in range(11):
-        void = 2 if days else count
+        void = usual if days else count
         planted.grades(
             *[
                 {
@@ -637,6 +637,14 @@ def test_usual_voids_pass(planted: PlantedBook) -> None:
     result = run(planted, "void_share", "2026-01-17", void_minimum=21)
     assert result.status is NO_DATA
     assert result.notes == ("2026-01-17: too few players to judge its voids (20, 200 before; 21 and 105 are needed)",)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_next_to_no_voids_pass(planted: PlantedBook, count: int) -> None:
+    """None where there never was any; and one, which is more than none and no sign of anything."""
+    voids(planted, count, usual=0)
+
+    assert run(planted, "void_share").status is PASSED
 
 
 @pytest.fixture

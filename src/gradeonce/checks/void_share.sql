@@ -6,7 +6,7 @@
 
 -- name: shares
 -- Players of a date, and how many of them are void, against the days before. Players, not rows: all rows of one who
--- sat out are void together. Wilson's interval of the date's share must reach down to what is usual.
+-- sat out are void together. Both shares have Wilson's interval, and their difference Newcombe's, made of the two.
 WITH players AS (
     SELECT game_date, player_lookup, game_id, bool_or(outcome = 'void') AS is_void, max(void_reason) AS void_reason
     FROM prediction_accuracy
@@ -27,11 +27,15 @@ shares AS (
     GROUP BY d.game_date, d.players, d.voids, d.void_reason
 ),
 bounds AS (
-    SELECT *, players >= $void_minimum AND coalesce(players_before, 0) >= 5 * $void_minimum AS is_enough,
-        (voids / players + z * z / (2 * players)
-            - z * sqrt(voids / players * (1 - voids / players) / players + z * z / (4 * players * players)))
-            / (1 + z * z / players) AS low
-    FROM shares CROSS JOIN (SELECT CAST($drift_z AS FLOAT8) AS z) AS level
+    SELECT game_date, players, voids, void_reason, players_before, voids_before, share, usual_share,
+        players >= $void_minimum AND coalesce(players_before, 0) >= 5 * $void_minimum AS is_enough,
+        (share + z * z / (2 * players)
+            - z * sqrt(share * (1 - share) / players + z * z / (4 * players * players))) / (1 + z * z / players) AS low,
+        (usual_share + z * z / (2 * players_before)
+            + z * sqrt(usual_share * (1 - usual_share) / players_before + z * z / (4 * players_before * players_before)))
+            / (1 + z * z / players_before) AS usual_high
+    FROM (SELECT *, voids / players AS share, voids_before / players_before AS usual_share FROM shares) AS rates
+    CROSS JOIN (SELECT CAST($drift_z AS FLOAT8) AS z) AS level
 )
 
 -- name: considered
@@ -43,9 +47,11 @@ SELECT count(*) FROM bounds WHERE is_enough
 -- Dates with more voids than chance explains.
 {shares}
 SELECT game_date, CAST(voids AS INTEGER) AS void_players, CAST(players AS INTEGER) AS players,
-    CAST(voids / players AS DECIMAL(9, 4)) AS share, CAST(voids_before / players_before AS DECIMAL(9, 4)) AS usual_share,
-    void_reason
-FROM bounds WHERE is_enough AND low > voids_before / players_before
+    CAST(share AS DECIMAL(9, 4)) AS share, CAST(usual_share AS DECIMAL(9, 4)) AS usual_share, void_reason
+FROM bounds
+WHERE is_enough AND share > usual_share
+    AND share - usual_share
+        > sqrt((share - low) * (share - low) + (usual_high - usual_share) * (usual_high - usual_share))
 ORDER BY 1
 
 -- name: notes
