@@ -13,14 +13,25 @@ from typing import Any
 import pytest
 
 import gradeonce
-from builders import is_running, land_actuals, land_predictions, land_rows, land_season, new_book, open_book
+from builders import (
+    is_running,
+    land_actuals,
+    land_predictions,
+    land_rows,
+    land_season,
+    ledger_findings,
+    new_book,
+    open_book,
+    sums_off,
+)
 from gradeonce.book import Book
 from gradeonce.clock import FakeClock
-from gradeonce.errors import RefusedForSafety
+from gradeonce.errors import RefusedForSafety, TransientWarehouseError, ValidationFailed
 from gradeonce.leases import acquire
 from gradeonce.readiness import Missing, ReadyState
 from gradeonce.schedule import Scheduler, SlotState
 from gradeonce.schedule.hook import call_hook
+from gradeonce.schedule.morning import is_over
 from gradeonce.schema import ACTUALS, PREDICTIONS, SCHEDULE_RUNS
 from postgres_book import postgres, schema
 
@@ -354,6 +365,109 @@ def test_told_to_stop_while_it_waits_it_stops_and_the_next_start_goes_on(folder:
     outcome = scheduler(folder, clock).once()
     assert outcome is not None
     assert outcome.dates == ((DAY, "published"),)
+
+
+class Told(BaseException):
+    """Stands for the signal: it may come at any line."""
+
+
+@pytest.mark.parametrize("step", ["grade.leased", "publish.staged", "commit.fenced", "commit.done", "alert.opened"])
+def test_told_to_stop_in_the_middle_of_a_grading_it_leaves_nothing_half_done(folder: Path, step: str) -> None:
+    """What is raised where the signal comes: leases are let go, versions are whole, and the next start completes it."""
+    land_predictions(folder, 1, 4)
+    land_actuals(folder, 1, 2, points=11)
+    clock = FakeClock(DUE)
+
+    def interrupt(reached: str) -> None:
+        if reached == step:
+            raise Told
+
+    first = scheduler(folder, clock)
+    interrupted = Scheduler(
+        first.settings, lambda: open_book(folder, clock=clock, check_after=False, ttl_seconds=1e6, on_step=interrupt),
+        clock, wait=Waiter(clock, DUE + timedelta(days=1)), tell=said.append,
+    )  # fmt: skip
+    with pytest.raises(Told):
+        interrupted.once()
+
+    with open_book(folder) as book:
+        assert [record.key for record in book.leases.records() if record.released_at is None] == []
+        assert book.sql("SELECT count(*) FROM prediction_accuracy").rows in ([(0,)], [(4,)])
+        assert sums_off(book) == []
+    # What came in meanwhile covers the rest.
+    land_actuals(folder, 1, 4, points=11, load_id="rest", content_id="rest")
+    outcome = first.once()
+    assert outcome is not None
+    assert outcome.state is SlotState.DONE
+    with open_book(folder) as book:
+        assert book.sql("SELECT count(*), count(*) FILTER (outcome = 'win') FROM prediction_accuracy").rows == [(4, 4)]
+        assert ledger_findings(book.warehouse) == ()
+
+
+@pytest.mark.parametrize("how_often", [1, 99])
+def test_what_can_be_tried_again_is_until_the_deadline(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, how_often: int
+) -> None:
+    """The book is out of reach once: done at the second attempt. All morning: failed, and alerted."""
+    land_season(folder, 1, 4)
+    failures = iter(range(how_often))
+    ready = Book.ready
+
+    def unsteady(book: Book, day: Any) -> Any:
+        if next(failures, None) is not None:
+            raise TransientWarehouseError("The server has gone away.")
+        return ready(book, day)
+
+    monkeypatch.setattr(Book, "ready", unsteady)
+    clock = FakeClock(DUE)
+    outcome = scheduler(folder, clock).once()
+
+    assert outcome is not None
+    if how_often == 1:
+        assert (outcome.state, outcome.attempts) == (SlotState.DONE, 2)
+        assert open_alerts(folder) == []
+    else:
+        assert (outcome.state, clock.elapsed) == (SlotState.FAILED, 6 * 3600)
+        assert open_alerts(folder) == [("run_failed", "schedule/run")]
+        assert scheduler(folder, clock).once() is None
+
+
+def test_what_cannot_be_tried_again_fails_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for what will not change by itself."""
+    land_season(folder, 1, 4)
+
+    def broken(book: Book, day: Any, **options: Any) -> Any:
+        raise ValidationFailed("Rows break a rule.", failures=["a rule"])
+
+    monkeypatch.setattr(Book, "grade", broken)
+    wait = Waiter(FakeClock(DUE), DUE + timedelta(days=1))
+    outcome = scheduler(folder, wait.clock, wait).once()
+
+    assert outcome is not None
+    assert (outcome.state, outcome.attempts, wait.waits) == (SlotState.FAILED, 1, [])
+    assert open_alerts(folder) == [("run_failed", "schedule/run")]
+
+
+def test_a_book_out_of_reach_is_told_once_and_asked_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a morning can even begin: one alert, then a look every minute."""
+    land_season(folder, 1, 4)
+    clock = FakeClock(DUE)
+    one = scheduler(folder, clock, Waiter(clock, DUE + timedelta(minutes=5)))
+    failures = iter(range(3))
+    asked = is_over
+
+    def unsteady(book: Book, slot: Any) -> bool:
+        if next(failures, None) is not None:
+            raise TransientWarehouseError("The server has gone away.")
+        return asked(book, slot)
+
+    told: list[str] = []
+    monkeypatch.setattr("gradeonce.schedule.scheduler.is_over", unsteady)
+    monkeypatch.setattr(Book, "announce", lambda book, problems, **_: told.extend(p.title for p in problems))
+    one.run()
+
+    assert told == [f"{DAY}: the morning run could not begin"]
+    assert [row["state"] for row in runs(folder)] == ["done"]
 
 
 def test_a_morning_on_postgres(request: pytest.FixtureRequest) -> None:

@@ -121,14 +121,14 @@ def look_over_and_over(book: Book, on_step: Callable[[str], None], *, rows: int,
 # sum of their errors, which must be that of the daily table at every instant.
 _LOOK = f"""
 SELECT f.partition, f.rows, count(a.game_date), count(DISTINCT a.actual_value), max(a.actual_value),
-    count(*) FILTER (a.run_id <> f.version), sum(a.signed_error) - any_value(d.sum_signed_error)
+    count(*) FILTER (WHERE a.run_id <> f.version), sum(a.signed_error) - max(d.sum_signed_error)
 FROM publish_fences f
 LEFT JOIN {ACCURACY.name} a ON CAST(a.game_date AS VARCHAR) = f.partition
 LEFT JOIN (
     SELECT CAST(game_date AS VARCHAR) AS partition, sum(sum_signed_error) AS sum_signed_error
-    FROM {DAILY_PERFORMANCE.name} GROUP BY ALL
-) d USING (partition)
-WHERE f.table_name = '{ACCURACY.name}' GROUP BY ALL
+    FROM {DAILY_PERFORMANCE.name} GROUP BY game_date
+) d ON d.partition = f.partition
+WHERE f.table_name = '{ACCURACY.name}' GROUP BY f.partition, f.rows
 """
 
 

@@ -185,6 +185,33 @@ def test_a_filled_partition_replaced_by_eight_at_once_keeps_every_version(
     assert ledger_findings(book.warehouse) == ()
 
 
+def test_readers_never_see_grades_and_daily_sums_disagree(crew: Crew, postgres: Postgres, book: Book) -> None:
+    """Corrections and two graders, and two readers who hold both tables side by side all the time (G2)."""
+    land_season(book, 2, PLAYERS)
+    book.grade(all_dates=True)
+    crew.stand_at(Stand(postgres.url, settings={"schema": book.settings.schema}))  # type: ignore[arg-type]
+    reader = ("look_over_and_over", {"rows": PLAYERS})
+    crew.start(
+        [
+            ("correct_over_and_over", {"days": 2, "players": PLAYERS, "versions": [12, 13]}),
+            ("grade_over_and_over", {"day": None}),
+            ("grade_over_and_over", {"day": DAY}),
+            *[reader] * 2,
+            *[("rest", {})] * 3,
+        ]
+    )
+    corrected = crew.result(0)
+    crew.stop.set()
+    answers = [crew.result(worker) for worker in range(1, crew.size)]
+
+    assert corrected == {"landed": 2}
+    assert [answer for answer in answers if "error" in answer] == []
+    for seen in answers[2:4]:
+        assert (seen["wrong"], seen["versions"] >= 2) == ([], True)
+    assert sums_off(book) == []
+    assert ledger_findings(book.warehouse) == ()
+
+
 def test_neighbours_published_at_once_do_not_get_in_each_others_way(crew: Crew, postgres: Postgres, book: Book) -> None:
     """Eight writers, eight dates, one moment: each is version 1 of its own date, at the first attempt."""
     days = [f"2026-02-{number:02}" for number in range(1, 9)]
