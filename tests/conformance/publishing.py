@@ -166,6 +166,19 @@ class PublishConformance:
         assert shelves.startswith("few_shelves: 1 shelves hold too much, e.g. ")
         assert self.stands(warehouse) == []
 
+    def test_a_rule_that_follows_from_another_is_told_as_well_when_both_are_broken(self, warehouse: Warehouse) -> None:
+        """Unique over shelf and item is unique over day, shelf and item; a key on two days breaks only the first."""
+        rules = [Validation("one_key", "count(*) > 1", "keys stand on two days", groups="shelf, item")]
+        twice, both_days = counts(("a", "nut", 1), ("a", "nut", 2)), shelf_query([DAY, NEXT_DAY], 1, items=1)
+
+        with pytest.raises(ValidationFailed) as doubled:
+            self.publish(warehouse, twice, run_id="one", validations=rules)
+        with pytest.raises(ValidationFailed) as moved:
+            self.publish(warehouse, both_days, DAY, NEXT_DAY, run_id="two", validations=rules)
+
+        assert [failure.split(":")[0] for failure in doubled.value.failures] == ["key_unique", "one_key"]
+        assert [failure.split(":")[0] for failure in moved.value.failures] == ["one_key"]
+
     def test_neighbours_are_not_touched(self, warehouse: Warehouse) -> None:
         """Two days published together, one of them again: the other keeps rows, stamps and version."""
         both = Query(f"{counts(('a', 'nut', 1)).sql}", counts(("a", "nut", 1)).params)

@@ -173,7 +173,14 @@ class Connections:
 
     def read(self, sql: str, params: Params | None = None) -> Rows:
         """Run one statement, or several, in a read-only transaction, on one way to the server; return the last rows."""
-        text, values = _bound(f"{self._begin(True, ())}; {sql}; COMMIT", params)
+        return self._at_once(self._begin(True, ()), sql, params)
+
+    def write(self, sql: str, params: Params) -> Rows:
+        """Run several statements in a transaction that is committed, on one way to the server; return the last rows."""
+        return self._at_once(self._begin(False, ()), sql, params)
+
+    def _at_once(self, begin: str, sql: str, params: Params | None) -> Rows:
+        text, values = _bound(f"{begin}; {sql}; COMMIT", params)
         with self._begun(text, values) as (session, cursor):
             session.is_open = False
             return _last_rows(cursor)

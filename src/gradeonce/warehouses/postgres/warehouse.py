@@ -124,20 +124,28 @@ class PostgresWarehouse:
         found = self._fences(table, partitions)
         absent = sorted(partition for partition in set(partitions) if partition not in found)
         if absent:
+            found = self._create_fences(table, partitions, absent)
+        return {partition: found[partition] for partition in partitions}
+
+    def _create_fences(self, table: Table, partitions: Sequence[str], absent: Sequence[str]) -> dict[str, Fence]:
+        if table.name not in _BUILT_IN:
             with self._connections.transaction() as session:
                 self._remember(session, table)
-                session.execute(state.sql("create_fences"), {"table": table.name, "partitions": absent})
                 session.commit()
-            found = self._fences(table, partitions)
-        return {partition: found[partition] for partition in partitions}
+        values = {**self._identity(table), "partitions": sorted(set(partitions)), "absent": list(absent)}
+        statements = (state.sql(name) for name in ("remember_table", "create_fences", "fences_of"))
+        return state.fences_of(table, self._connections.write("; ".join(statements), values))
+
+    @staticmethod
+    def _identity(table: Table) -> dict[str, str]:
+        return {"table": table.name, "definition": state.definition(table)}
 
     def _fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
         values = {"table": table.name, "partitions": sorted(set(partitions))}
         return state.fences_of(table, self._read(state.sql("fences_of"), values))
 
     def _remember(self, session: Session, table: Table) -> None:
-        values = {"name": table.name, "definition": state.definition(table)}
-        if session.execute(state.sql("remember_table"), values) and table.name not in _BUILT_IN:
+        if session.execute(state.sql("remember_table"), self._identity(table)):
             # The row just inserted makes a second maker wait, so two of them cannot collide over the table's name.
             layout.make_table(session, table)
         state.refuse_other_columns(session, table)

@@ -12,11 +12,11 @@ FROM publish_fences WHERE table_name = $table AND partition = ANY($partitions);
 -- name: create_fences
 -- Insert-if-absent, in a transaction of its own: the rows must exist before two publishes race for them.
 INSERT INTO publish_fences (table_name, partition)
-SELECT $table, p FROM unnest($partitions::text[]) AS t (p) ORDER BY p ON CONFLICT DO NOTHING;
+SELECT $table, p FROM unnest($absent::text[]) AS t (p) ORDER BY p ON CONFLICT DO NOTHING;
 
 -- name: remember_table
 -- The definition of a table of rows, so that whoever verifies the book knows its columns.
-INSERT INTO row_tables (name, definition) VALUES ($name, $definition) ON CONFLICT DO NOTHING;
+INSERT INTO row_tables (name, definition) VALUES ($table, $definition) ON CONFLICT DO NOTHING;
 
 -- name: definition
 -- What is remembered of a table.
