@@ -96,11 +96,11 @@ FROM (
     FROM revisions
 ) AS changes
 GROUP BY partition, before, after, reason
-ORDER BY partition, count(*) DESC, before NULLS LAST, after NULLS LAST
+ORDER BY partition, count(*) DESC, before NULLS LAST, after NULLS LAST, reason
 
 -- name: first_changes
 -- The same for dates that have no grades yet.
 SELECT CAST(game_date AS VARCHAR) AS partition, NULL AS before, outcome AS after, 'first grading' AS reason,
     count(*) AS rows, min(key_json) AS first_key, max(key_json) AS last_key
 FROM (SELECT game_date, outcome, {key_json} AS key_json FROM staged WHERE game_date = ANY($dates)) AS fresh
-GROUP BY game_date, outcome ORDER BY 1, count(*) DESC
+GROUP BY game_date, outcome ORDER BY 1, count(*) DESC, outcome
