@@ -30,6 +30,18 @@ def test_a_correct_history_is_counted() -> None:
     assert verdict.seconds == pytest.approx(4.5)  # from 0.5 to 5.0
 
 
+@pytest.mark.parametrize(
+    ("store", "told"), [("the book", "a folder, leases in the book"), ("off", "a folder, no leases")]
+)
+def test_the_verdict_says_where(store: str, told: str) -> None:
+    """Warehouse and lock store, in the text and in the document."""
+    header = Event(0.0, "judge", "torture", {"command": "x", "warehouse": "a folder", "store": store})
+    verdict = judge([header, *correct_history()[1:]])
+
+    assert verdict.document()["place"] == told
+    assert f"\n               {told}\n" in verdict_text(verdict)
+
+
 def test_what_the_keepers_did_is_counted() -> None:
     """One write staged, a consolidation that merged two rows and one that merged none; filled, applied, taken back."""
     merged = {"batch": "b", "run": "k", "status": "consolidated", "staged": 2, "known": 0, "outdone": 0, "outdated": 0}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradeonce.clock import Clock
 from gradeonce.config import Settings
-from gradeonce.errors import TransientWarehouseError
+from gradeonce.errors import GradeonceError, TransientWarehouseError
 from gradeonce.leases import LeaseEvent, LeaseStore
 from gradeonce.torture.control import ControlFile, CutLeases, SkewedClock
 from gradeonce.torture.history import Recorder
@@ -67,6 +67,13 @@ class Actor:
             on_unavailable=self._orders.on_unavailable,
             threads=self._orders.threads,
         )
+
+    def _give_up(self, what: str, error: GradeonceError, *, expected: bool) -> None:
+        """Record that a turn of a keeper came to nothing; an error that nobody planned is a failure of the torture."""
+        if expected:
+            self._history.record("put_off", what=what, error=error.message)
+        else:
+            self._history.record("failed", run=what, shelves=[], error=error.message, expected=False)
 
     def _observe(self, event: LeaseEvent) -> None:
         if event.kind != "refused":

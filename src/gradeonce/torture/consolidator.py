@@ -28,11 +28,10 @@ class Consolidator(Actor):
                 self._consolidate(staging, batch)
         except UsageError as error:
             # A batch that nobody has staged anything for yet.
-            self._history.record("put_off", batch=batch, error=error.message)
+            self._give_up(batch, error, expected=True)
         except GradeonceError as error:
             # Held by the rival, lost, cut off: nothing of it is claimed, and the next turn goes on from what stands.
-            expected = error.is_transient or isinstance(error, LeaseLost)
-            self._history.record("failed", run=batch, shelves=[], error=error.message, expected=expected)
+            self._give_up(batch, error, expected=error.is_transient or isinstance(error, LeaseLost))
 
     def _stage(self, staging: Staging, batch: str, name: str) -> None:
         picks = make_picks(batch, name, self._chance)

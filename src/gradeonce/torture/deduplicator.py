@@ -38,8 +38,7 @@ class Deduplicator(Actor):
             self._remove_copies(deduper, crate)
         except GradeonceError as error:
             # Held by the rival, outrun, refused because the crate moved: the next turn goes on from what stands.
-            expected = error.is_transient or isinstance(error, LeaseLost | RefusedForSafety)
-            self._history.record("failed", run=crate, shelves=[], error=error.message, expected=expected)
+            self._give_up(crate, error, expected=error.is_transient or isinstance(error, LeaseLost | RefusedForSafety))
 
     def _fill(self, deduper: Deduper, crate: str, filling: Filling) -> None:
         self._run, self._reached = filling.name, ""

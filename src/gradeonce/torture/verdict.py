@@ -208,7 +208,8 @@ def _place(header: Mapping[str, Any]) -> str:
     # Any: plain JSON values.
     if "warehouse" not in header:
         return ""
-    return f"{header['warehouse']}, leases in {header['store']}"
+    leases = "no leases" if header["store"] == "off" else f"leases in {header['store']}"
+    return f"{header['warehouse']}, {leases}"
 
 
 def _crashes(events: Sequence[Event]) -> list[str]:
