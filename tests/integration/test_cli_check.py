@@ -103,7 +103,7 @@ def test_history_shows_the_streak(command: Command) -> None:
 
     assert (history["days_without_duplicate"], history["streak_last"]) == (1, DAY)
     assert [one["name"] for one in history["checks"]] == ["duplicate_grades"]
-    assert f"days without a duplicate: 1 of 30 ({DAY} to {DAY})" in command.inside("check", "--history").out
+    assert f"days without a duplicate: 1 (goal 30), {DAY} to {DAY}" in command.inside("check", "--history").out
 
 
 def test_wrong_usage_is_told(command: Command) -> None:

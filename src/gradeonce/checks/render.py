@@ -58,9 +58,9 @@ def history_text(history: CheckHistory, *, width: int = 110) -> str:
     if not history.checks:
         return "no checks were run yet; run `gradeonce check`"
     days, goal = history.days_without_duplicate, history.goal_days
-    streak = f"days without a duplicate: {days} of {goal}"
+    streak = f"days without a duplicate: {days} (goal {goal})"
     if history.streak_first is not None:
-        streak += f" ({history.streak_first} to {history.streak_last})"
+        streak += f", {history.streak_first} to {history.streak_last}"
     if history.last_duplicate_on is not None:
         streak += f"; last found on {history.last_duplicate_on}"
     rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gradeonce.model import EntryDraft, PartitionRange
-from gradeonce.schema import Table
+from gradeonce.schema import ColumnType, Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.connection import Session
@@ -50,8 +50,7 @@ def verify_table(
     name = quote_identifier(table.name)
     part = f"CAST({quote_identifier(table.partition)} AS text)"
     if within is not None:
-        limits = f"{quote_literal(within.first)} AND {quote_literal(within.last)}"
-        name = f'(SELECT * FROM {name} WHERE {part} COLLATE "C" BETWEEN {limits})'
+        name = f"(SELECT * FROM {name} WHERE {_lies_within(table, within)})"
     if deep:
         select = hashed(table, name, columns=(table.partition,))
         counted = {f.partition: (f.rows, f.content_hash) for f in facts(session, table, f"({select}) AS hashed")}
@@ -67,3 +66,11 @@ def verify_table(
                 f"{table.name} {partition} holds {rows_now} rows that are not the {recorded} the ledger recorded"
             )
     return findings
+
+
+def _lies_within(table: Table, within: PartitionRange) -> str:
+    """Return the condition that a row belongs to these partitions; dates as dates, so that their index is used."""
+    column, first, last = quote_identifier(table.partition), quote_literal(within.first), quote_literal(within.last)
+    if next(c.type for c in table.columns if c.name == table.partition) is ColumnType.DATE:
+        return f"{column} BETWEEN CAST({first} AS date) AND CAST({last} AS date)"
+    return f'CAST({column} AS text) COLLATE "C" BETWEEN {first} AND {last}'
