@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint unit races acceptance bench bench-locks docs clean
+.PHONY: demo test lint unit races acceptance bench bench-locks bench-postgres docs clean
 
 demo: $(READY)
 	$(BIN)/gradeonce demo
@@ -31,6 +31,9 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+bench-postgres: $(READY)
+	$(BIN)/python benchmarks/postgres.py
 
 bench-locks: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,bench]'
