@@ -29,6 +29,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "gradeonce.grading": ("What grading one date answers.", ("PartitionRun",)),
     "gradeonce.backfill": ("What grading answers.", ("GradeReport", "Progress")),
     "gradeonce.status": ("What `status` answers.", ("DateStatus", "DateState")),
+    "gradeonce.checks": (
+        "What `check` and `check_history` answer.",
+        ("CheckReport", "CheckResult", "CheckStatus", "CheckHistory", "CheckStanding"),
+    ),
     "gradeonce.schema": ("Tables of your own.", ("Table", "Column", "ColumnType")),
     "gradeonce.model": ("What a publish is given.", ("Query",)),
     "gradeonce.publish": ("The kernel.", ("publish", "Published", "PublishStatus", "Validation", "Judgement")),

@@ -152,8 +152,8 @@ def sql(ctx: click.Context, query: str | None, file: str | None, as_json: bool, 
     gradeonce sql "SELECT * FROM grading_runs ORDER BY entry DESC LIMIT 5" --json
 
     Tables: player_prop_predictions, player_game_actuals, injury_reports, player_prop_lines, prediction_accuracy,
-    grade_revisions, quarantined_rows, grading_runs, loads, ledger, publish_fences, leases, alerts_seen, alerts_sent;
-    all of them: docs/reference/tables.md.
+    grade_revisions, quarantined_rows, grading_runs, loads, ledger, publish_fences, leases, alerts_seen, alerts_sent,
+    check_results; all of them: docs/reference/tables.md.
     """
     from gradeonce.errors import UsageError
 

@@ -179,8 +179,7 @@ class PostgresWarehouse:
         """See `Warehouse.steady`."""
         if self._steady is not None:
             raise UsageError("This is within a steady block already.")
-        # What is asked here runs over whole tables and what follows from them, of whose size the planner has no idea.
-        with self._connections.transaction(reads_only=True, settings=(JOIN_BY_HASH,)) as session:
+        with self._connections.transaction(reads_only=True) as session:
             self._steady = session
             try:
                 yield
