@@ -26,7 +26,7 @@ from builders import (
 )
 from gradeonce.book import Book
 from gradeonce.clock import FakeClock
-from gradeonce.errors import RefusedForSafety, TransientWarehouseError, ValidationFailed
+from gradeonce.errors import RefusedForSafety, TransientWarehouseError, ValidationFailed, WarehouseError
 from gradeonce.leases import acquire
 from gradeonce.readiness import Missing, ReadyState
 from gradeonce.schedule import Scheduler, SlotState
@@ -337,6 +337,22 @@ def test_who_finds_another_at_it_leaves_it_alone(folder: Path) -> None:
     again = one.once()
     assert again is not None
     assert again.state is SlotState.DONE
+
+
+@pytest.mark.parametrize("on_unavailable", ["fence", "fail"])
+def test_a_lock_store_out_of_reach_is_met_as_the_settings_say(folder: Path, on_unavailable: str) -> None:
+    """`fence`: graded without a lease, as `grade` does it; `fail`: not now."""
+    land_season(folder, 1, 4)
+    one = scheduler(folder, FakeClock(DUE), store="redis://127.0.0.1:9/0", on_unavailable=on_unavailable)
+
+    if on_unavailable == "fail":
+        with pytest.raises(WarehouseError) as refused:
+            one.once()
+        assert refused.value.is_transient
+        return
+    outcome = one.once()
+    assert outcome is not None
+    assert outcome.dates == ((DAY, "published"),)
 
 
 def test_one_scheduler_a_process(folder: Path) -> None:

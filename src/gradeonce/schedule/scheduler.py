@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.config import Settings
-from gradeonce.errors import GradeonceError, LeaseHeld, LeaseLost, RefusedForSafety
+from gradeonce.errors import GradeonceError, LeaseHeld, LeaseLost, RefusedForSafety, WarehouseError
 from gradeonce.leases import acquire, new_holder
 from gradeonce.schedule.morning import OVER, Morning, Outcome, SlotState, Wait, is_over
 from gradeonce.schedule.slots import Slot, last_due, next_after
@@ -141,10 +141,14 @@ class Scheduler:
 
     @contextmanager
     def _lease(self, book: Book, slot: Slot) -> Iterator[Callable[[], None]]:
+        """Hold the lease of a morning; without one, two who do it at once publish it once all the same."""
         with ExitStack() as stack:
-            if self.settings.store == "off":
-                yield lambda: None
-                return
+            yield self._acquired(stack, book, slot)
+
+    def _acquired(self, stack: ExitStack, book: Book, slot: Slot) -> Callable[[], None]:
+        if self.settings.store == "off":
+            return _unguarded
+        try:
             lease = stack.enter_context(
                 acquire(
                     book.leases,
@@ -154,7 +158,14 @@ class Scheduler:
                     clock=self._clock,
                 )
             )
-            yield lease.check
+        except LeaseHeld:
+            raise
+        except WarehouseError as error:
+            if self.settings.on_unavailable == "fail":
+                raise
+            _log.warning("lock_store_unavailable going_on=fence error=%s", error.message)
+            return _unguarded
+        return lease.check
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -166,6 +177,10 @@ class Scheduler:
             yield
         finally:
             _turn.release()
+
+
+def _unguarded() -> None:
+    """Stand in for the look at a lease that nobody holds."""
 
 
 def _line(outcome: Outcome) -> str:
