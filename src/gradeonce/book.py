@@ -427,17 +427,22 @@ class Book:
         """Look for keys that stand more than once, and remember what would be done about them; nothing is changed.
 
         Args:
-            table: A table of the book; None: our grades.
+            table: A table of the book or, on a server, any other of its database; None: our grades.
             key: Columns that make rows copies of each other; empty takes the table's key.
             keep: Which copy stays, `earliest` or `latest`; for our grades earliest, if None.
             by: Column that tells earliest from latest; for our grades `graded_at`, if None.
             partitions: Only these; None: the whole table.
         """
         from gradeonce.dedupe import make_plan
+        from gradeonce.dedupe.beside import plan_beside
         from gradeonce.dedupe.store import keep_plan
 
-        choice = self._deduper().choice(table, key=key, keep=keep, by=by)
-        plan = make_plan(self.warehouse, self.clock, choice, partitions=partitions)
+        deduper = self._deduper()
+        if table is not None and not deduper.knows(table) and self.warehouse.capabilities.shares_tables:
+            plan = plan_beside(deduper, table, key=key, keep=keep, by=by)
+        else:
+            choice = deduper.choice(table, key=key, keep=keep, by=by)
+            plan = make_plan(self.warehouse, self.clock, choice, partitions=partitions)
         if plan.partitions:
             keep_plan(self.warehouse, plan)
         return plan

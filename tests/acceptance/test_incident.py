@@ -10,6 +10,7 @@ import pytest
 
 import gradeonce
 from builders import duplicate_keys, ledger_findings, new_book, open_book
+from gradeonce.alerts import Announced
 from gradeonce.book import Book
 from gradeonce.schema import ACCURACY
 from gradeonce.simulation.incident import Incident, simulate_incident
@@ -38,12 +39,27 @@ def fingerprint(book: Book) -> list[tuple[Any, ...]]:
     return fences + sorted(book.sql("SELECT run_id, count(*) FROM prediction_accuracy GROUP BY 1").rows)
 
 
+def duplicates_checked(book: Book, incident: Incident) -> tuple[dict[str, tuple[str, int]], Announced]:
+    """Return what the two checks for copies find over all dates up to the last one doubled, and what is announced."""
+    days = sorted(incident.doubled)
+    report = book.check(start="2025-10-01", end=days[-1], only=["duplicate_grades", "recent_duplicates"], alert=True)
+    assert report.alerts is not None
+    return {result.name: (result.status.value, result.found) for result in report.results}, report.alerts
+
+
 def replay(book: Book, incident: Incident) -> None:
-    """Adopt, plan, apply, verify, roll back, apply again; after each step the ledger holds, row by row."""
+    """Adopt, find, plan, apply, verify, roll back, apply again; after each step the ledger holds, row by row."""
     assert book.adopt(incident.path).duplicates == {day: {2: keys} for day, keys in incident.doubled.items()}
     assert rows_of(book) == incident.rows
     before = fingerprint(book)
     removed = sum(incident.doubled.values())
+    on_last_date = incident.doubled[max(incident.doubled)]
+
+    found, told = duplicates_checked(book, incident)
+    assert found == {"duplicate_grades": ("failed", removed), "recent_duplicates": ("failed", on_last_date)}
+    assert len(told.opened) == 1
+    again, told = duplicates_checked(book, incident)
+    assert (again, told.opened) == (found, ())
 
     plan = book.dedupe_plan()
     assert {planned.partition: planned.rows_deleted for planned in plan.partitions} == incident.doubled
@@ -55,6 +71,9 @@ def replay(book: Book, incident: Incident) -> None:
     assert duplicate_keys(book, ACCURACY) == 0
     assert book.sql("SELECT count(*) FROM prediction_accuracy WHERE run_id LIKE '%again'").rows == [(0,)]
     after = fingerprint(book)
+    clean, told = duplicates_checked(book, incident)
+    assert clean == {"duplicate_grades": ("passed", 0), "recent_duplicates": ("passed", 0)}
+    assert len(told.recovered) == 1
     assert book.dedupe_verify(plan.plan_id).passed
     assert ledger_findings(book.warehouse) == ()
 

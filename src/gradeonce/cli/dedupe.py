@@ -35,7 +35,7 @@ def dedupe(ctx: click.Context) -> None:
 
 
 @dedupe.command()
-@click.option("--table", metavar="TABLE", help="A table of the book; default: the grades.")
+@click.option("--table", metavar="TABLE", help="A table of the book or, on a server, any other; default: the grades.")
 @click.option("--key", metavar="COLUMN,...", help="Columns that make rows copies; default: the table's key.")
 @click.option("--keep", type=click.Choice(["earliest", "latest"]), help="Which copy stays; grades: earliest.")
 @click.option("--by", metavar="COLUMN", help="Column that tells earliest from latest; grades: graded_at.")
@@ -93,7 +93,7 @@ def apply(ctx: click.Context, plan_id: str, wait: float | None, as_json: bool) -
         click.echo(f"{plan_id} is applied already; nothing was done now")
     else:
         click.echo(
-            f"{number(done.rows_deleted)} rows removed from {done.plan.choice.table.name}, "
+            f"{number(done.rows_deleted)} rows removed from {done.plan.table_name}, "
             f"{number(done.table_rows)} stand; the rows as they stood are in {done.backup}"
         )
     say(f"check it: gradeonce dedupe verify {plan_id}; take it back: gradeonce dedupe rollback {plan_id}")
@@ -140,7 +140,7 @@ def rollback(ctx: click.Context, plan_id: str, really: bool, wait: float | None,
     stand = "would stand" if done.is_dry_run else "stand"
     click.echo(
         f"{number(done.rows_restored)} rows {verb} from {done.backup}; {number(done.table_rows)} {stand} in "
-        f"{done.plan.choice.table.name}"
+        f"{done.plan.table_name}"
     )
     if done.rows_undone:
         click.echo(f"{number(done.rows_undone)} rows written since {'would go' if done.is_dry_run else 'went'}:")
@@ -199,7 +199,7 @@ def _names(text: str | None) -> tuple[str, ...]:
 
 
 def _tell_plan(found: Plan) -> None:
-    name = found.choice.table.name
+    name = found.table_name
     if not found.partitions:
         click.echo(f"no key stands more than once in {name}; nothing to do")
         return
@@ -207,7 +207,7 @@ def _tell_plan(found: Plan) -> None:
         ["partition", "rows", "keys doubled", "copies each", "rows to remove", "identical", "other stamps", "differ"],
         [
             (
-                planned.partition,
+                planned.partition or "(all)",
                 number(planned.rows),
                 number(sum(planned.keys.values())),
                 ", ".join(f"{copies} ({number(keys)})" for copies, keys in sorted(planned.keys.items())),
@@ -229,7 +229,7 @@ def _tell_plan(found: Plan) -> None:
     for sample in found.samples:
         key = ", ".join("null" if value is None else value for value in sample.key.values())
         gone = ", ".join("null" if when is None else when for when in sample.removed_by)
-        click.echo(f"  {sample.partition}  {key}: stays {sample.kept_by or 'null'}, goes {gone}")
+        click.echo(f"  {sample.partition or '(all)'}  {key}: stays {sample.kept_by or 'null'}, goes {gone}")
     click.echo(
         f"plan {found.plan_id}: {number(found.rows_deleted)} rows would be removed from {name}, "
         f"after a backup in {found.backup}"
@@ -264,7 +264,7 @@ def plan_document(found: Plan) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "plan_id": found.plan_id or None,
-        "table": found.choice.table.name,
+        "table": found.table_name,
         "key": list(found.choice.key),
         "keep": found.choice.keep.value,
         "by": found.choice.by,
@@ -304,7 +304,7 @@ def applied_document(done: Applied) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "plan_id": done.plan.plan_id,
-        "table": done.plan.choice.table.name,
+        "table": done.plan.table_name,
         "status": done.status.value,
         "run_id": done.run_id,
         "rows_deleted": done.rows_deleted,
@@ -330,7 +330,7 @@ def rollback_document(done: RolledBack) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "plan_id": done.plan.plan_id,
-        "table": done.plan.choice.table.name,
+        "table": done.plan.table_name,
         "dry_run": done.is_dry_run,
         "run_id": done.run_id or None,
         "rows_restored": done.rows_restored,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gradeonce.dedupe.beside import remove_beside, rows_beside
 from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.history import APPLIED, History, PlanState, history_of
 from gradeonce.dedupe.plan import Plan, by_partition
@@ -60,6 +61,8 @@ def apply_plan(deduper: Deduper, plan_id: str, *, wait_seconds: float | None = N
     plan = find_plan(deduper.warehouse, plan_id)
     if history_of(deduper.warehouse, plan).state is PlanState.APPLIED:
         return _applied(deduper, plan, ApplyStatus.ALREADY_APPLIED)
+    if plan.beside:
+        return _applied_beside(deduper, plan)
     with deduper.hold(plan, wait_seconds) as held:
         # Asked again: somebody else may have applied it while we waited.
         history = history_of(deduper.warehouse, plan)
@@ -90,6 +93,17 @@ def apply_plan(deduper: Deduper, plan_id: str, *, wait_seconds: float | None = N
                 f"The plan {plan_id} no longer fits. {error.message}", hint="Make a new one: gradeonce dedupe plan"
             ) from error
     return _applied(deduper, plan, ApplyStatus.APPLIED)
+
+
+def _applied_beside(deduper: Deduper, plan: Plan) -> Applied:
+    try:
+        rows = remove_beside(deduper, plan)
+    except RefusedForSafety as error:
+        raise RefusedForSafety(
+            f"The plan {plan.plan_id} no longer fits. {error.message}", hint="Make a new one: gradeonce dedupe plan"
+        ) from error
+    run_id = history_of(deduper.warehouse, plan).run_id
+    return Applied(plan, ApplyStatus.APPLIED, run_id, plan.rows_deleted, rows, rows, plan.backup)
 
 
 def _expected(plan: Plan, history: History) -> Mapping[str, Fence]:
@@ -148,6 +162,9 @@ def _judge(stage: Stage, plan: Plan) -> dict[str, Judgement]:
 
 
 def _applied(deduper: Deduper, plan: Plan, status: ApplyStatus) -> Applied:
+    if plan.beside:
+        rows = rows_beside(deduper, plan).rows
+        return Applied(plan, status, history_of(deduper.warehouse, plan).run_id, 0, rows, rows, plan.backup)
     fences = deduper.warehouse.all_fences(plan.choice.table)
     return Applied(
         plan=plan,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gradeonce.dedupe.beside import drop_beside
 from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.history import DROPPED, PlanState, history_of
-from gradeonce.dedupe.store import all_plans
+from gradeonce.dedupe.plan import Plan
+from gradeonce.dedupe.store import all_plans, find_plan
 from gradeonce.dedupe.verify import verify_plan
 from gradeonce.model import Copies, Query
 from gradeonce.publish import Judgement, publish
+from gradeonce.schema import Table
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,25 @@ def list_backups(deduper: Deduper) -> list[Backup]:
     found = []
     for plan in all_plans(deduper.warehouse):
         history = history_of(deduper.warehouse, plan)
-        if plan.backup not in known or history.state is PlanState.PLANNED or history.backup_dropped_at:
+        if history.state is PlanState.PLANNED or history.backup_dropped_at or not _size(deduper, plan, known):
             continue
         verified = verify_plan(deduper, plan.plan_id)
-        made_at = datetime.fromisoformat(_made_at(deduper, plan.backup) or history.happened_at)
+        made_at = datetime.fromisoformat(_made_at(deduper, known.get(plan.backup)) or history.happened_at)
         age = (now - made_at).total_seconds() / 86400
         found.append(
             Backup(
                 name=plan.backup,
                 plan_id=plan.plan_id,
-                table=plan.choice.table.name,
+                table=plan.table_name,
                 state=history.state,
                 made_at=made_at.isoformat(timespec="seconds"),
                 age_days=round(age, 3),
                 expires_in_days=round(deduper.settings.backup_days - age, 3),
-                rows=sum(planned.rows for planned in plan.partitions),
-                bytes=deduper.warehouse.size_bytes(known[plan.backup]),
+                rows=sum(
+                    sum(copies * keys for copies, keys in planned.keys.items()) if plan.beside else planned.rows
+                    for planned in plan.partitions
+                ),
+                bytes=_size(deduper, plan, known),
                 verified=verified.passed,
                 problem="; ".join(finding.text for finding in verified.findings if not finding.passed),
             )
@@ -89,9 +96,16 @@ def list_backups(deduper: Deduper) -> list[Backup]:
     return found
 
 
-def _made_at(deduper: Deduper, name: str) -> str:
-    table = next(table for table in deduper.warehouse.tables() if table.name == name)
-    return min((fence.published_at for fence in deduper.warehouse.all_fences(table) if fence.rows), default="")
+def _size(deduper: Deduper, plan: Plan, known: Mapping[str, Table]) -> int:
+    if plan.beside:
+        found = deduper.warehouse.beside().backup(plan.backup)
+        return found[2] if found else 0
+    return deduper.warehouse.size_bytes(known[plan.backup]) if plan.backup in known else 0
+
+
+def _made_at(deduper: Deduper, table: Table | None) -> str:
+    fences = deduper.warehouse.all_fences(table) if table else []
+    return min((fence.published_at for fence in fences if fence.rows), default="")
 
 
 def drop_expired(deduper: Deduper, *, dry_run: bool = True) -> Dropped:
@@ -110,6 +124,10 @@ def drop_expired(deduper: Deduper, *, dry_run: bool = True) -> Dropped:
 
 
 def _drop(deduper: Deduper, backup: Backup) -> None:
+    plan = find_plan(deduper.warehouse, backup.plan_id)
+    if plan.beside:
+        drop_beside(deduper, plan)
+        return
     table = next(table for table in deduper.warehouse.tables() if table.name == backup.name)
     fences = {fence.partition: fence for fence in deduper.warehouse.all_fences(table)}
     columns = ", ".join(f'"{name}"' for name in table.column_names)

@@ -58,6 +58,11 @@ class Deduper:
             yield held
         self.on_step("dedupe.released")
 
+    def knows(self, table: str) -> bool:
+        """Return whether a table is the book's, under our name for it or the user's."""
+        known = {known.name for known in (*ROW_TABLES, *self.warehouse.tables())}
+        return table in known or table in self.settings.tables.values()
+
     def choice(
         self,
         table: str | None = None,

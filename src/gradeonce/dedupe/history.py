@@ -21,7 +21,7 @@ WHERE number >= (
         SELECT min(number) FROM ledger
         WHERE kind IN ('dedupe', 'dedupe_rollback', 'backup_dropped') AND details LIKE $mark
     )
-    AND ((table_name = $table AND seq > 0) OR (kind = 'backup_dropped' AND details LIKE $mark))
+    AND ((table_name = $table AND seq > 0) OR details LIKE $mark)
 ORDER BY number
 """
 
@@ -75,7 +75,7 @@ class History:
 def history_of(warehouse: Warehouse, plan: Plan) -> History:
     """Return what became of a plan."""
     with warehouse.reader() as reader:
-        rows = reader.query(_ENTRIES, {"table": plan.choice.table.name, "mark": f'%"plan":"{plan.plan_id}"%'}).dicts()
+        rows = reader.query(_ENTRIES, {"table": plan.table_name, "mark": f'%"plan":"{plan.plan_id}"%'}).dicts()
     names = set(plan.names)
     state, run_id, happened_at, dropped_at = PlanState.PLANNED, "", "", ""
     fences: dict[str, Fence] = {}

@@ -85,6 +85,7 @@ class Plan:
         differing_columns: Columns in which copies differ, with the number of keys.
         samples: The first keys.
         backup: Table that will keep the rows as they stood.
+        beside: Quoted name of a table that is not the book's; empty for one that is.
     """
 
     plan_id: str
@@ -94,6 +95,12 @@ class Plan:
     differing_columns: Mapping[str, int] = field(default_factory=dict)
     samples: tuple[SampleKey, ...] = ()
     backup: str = ""
+    beside: str = ""
+
+    @property
+    def table_name(self) -> str:
+        """The table, as it is shown."""
+        return self.beside or self.choice.table.name
 
     @property
     def names(self) -> list[str]:

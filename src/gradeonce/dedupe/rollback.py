@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gradeonce.dedupe.beside import restore_beside
 from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.history import ROLLED_BACK, Later, PlanState, history_of
 from gradeonce.dedupe.plan import Plan, by_partition
@@ -58,6 +59,9 @@ def roll_back(
     """
     plan = find_plan(deduper.warehouse, plan_id)
     _require_applied(deduper, plan)
+    if plan.beside:
+        restored, run_id = restore_beside(deduper, plan, dry_run=dry_run)
+        return RolledBack(plan, dry_run, run_id, restored.restored, restored.undone, (), restored.rows, plan.backup)
     if dry_run:
         return _published(deduper, plan, None, None, dry_run=True)
     with deduper.hold(plan, wait_seconds) as held:

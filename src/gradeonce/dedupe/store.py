@@ -21,7 +21,7 @@ def keep_plan(warehouse: Warehouse, plan: Plan) -> None:
     """Remember a plan under its name."""
     row = {
         "plan_id": plan.plan_id,
-        "table_name": plan.choice.table.name,
+        "table_name": plan.table_name,
         "made_at": datetime.fromisoformat(plan.made_at).astimezone(UTC).replace(tzinfo=None),
         "partitions": len(plan.partitions),
         "keys": sum(plan.keys.values()),
@@ -76,6 +76,7 @@ def _document(plan: Plan) -> dict[str, Any]:
         "differing_columns": dict(plan.differing_columns),
         "samples": [asdict(sample) for sample in plan.samples],
         "backup": plan.backup,
+        "beside": plan.beside,
     }
 
 
@@ -106,4 +107,5 @@ def _plan(raw: Mapping[str, Any]) -> Plan:
         differing_columns=raw["differing_columns"],
         samples=tuple(SampleKey(**{**one, "removed_by": tuple(one["removed_by"])}) for one in raw["samples"]),
         backup=raw["backup"],
+        beside=raw.get("beside", ""),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradeonce.dedupe.beside import backup_problem, rows_beside
 from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.history import History, PlanState, history_of
 from gradeonce.dedupe.plan import Plan, by_partition
@@ -52,6 +53,8 @@ def verify_plan(deduper: Deduper, plan_id: str) -> Verified:
     history = history_of(deduper.warehouse, plan)
     if history.state is PlanState.PLANNED:
         return Verified(plan, history, (Finding("rows", False, "the plan was never applied"),))
+    if plan.beside:
+        return Verified(plan, history, _found_beside(deduper, plan, history))
     standing = _facts(deduper, plan, backup=False)
     findings = [_duplicates(deduper, plan, history), _rows(plan, history, standing)]
     if history.backup_dropped_at:
@@ -59,6 +62,19 @@ def verify_plan(deduper: Deduper, plan_id: str) -> Verified:
     else:
         findings.append(_backup(plan, _facts(deduper, plan, backup=True)))
     return Verified(plan, history, tuple(findings))
+
+
+def _found_beside(deduper: Deduper, plan: Plan, history: History) -> tuple[Finding, ...]:
+    found = rows_beside(deduper, plan)
+    keys = sum(found.keys.values())
+    if history.state is PlanState.ROLLED_BACK:
+        duplicates = Finding("duplicates", True, f"rolled back: {keys} key(s) stand more than once again")
+    else:
+        duplicates = Finding("duplicates", not keys, f"{keys or 'no'} key(s) stand more than once")
+    if history.backup_dropped_at:
+        return duplicates, Finding("backup", True, f"{plan.backup} was dropped at {history.backup_dropped_at}")
+    problem = backup_problem(deduper, plan)
+    return duplicates, Finding("backup", not problem, problem or f"{plan.backup} holds all rows as they stood")
 
 
 def _facts(deduper: Deduper, plan: Plan, *, backup: bool) -> dict[str, PartitionFacts]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from gradeonce.chain import Entry
+    from gradeonce.warehouses.beside import BesideTables
 
 Params = Mapping[str, Any]
 """Values bound by name (`$name` in the text). Any: whatever the driver can bind (str, int, Decimal, date, list)."""
@@ -273,6 +274,14 @@ class Warehouse(Protocol):
 
     def tables(self) -> list[Table]:
         """Return the definition of every table of rows that was ever written."""
+        ...
+
+    def beside(self) -> BesideTables:
+        """Return access to tables in the same place that are not the book's.
+
+        Raises:
+            UsageError: If there can be none.
+        """
         ...
 
     def size_bytes(self, table: Table) -> int:

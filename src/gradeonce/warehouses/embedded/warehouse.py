@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
-from gradeonce.errors import PublishConflict, RefusedForSafety
+from gradeonce.errors import PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
 from gradeonce.warehouses.base import Capabilities, Leftover, OnStep, Params, Rows
+from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
 from gradeonce.warehouses.embedded.files import STAGING_FOLDER, leftover_files, require_free_space, require_local_disk
 from gradeonce.warehouses.embedded.landing import land
@@ -221,6 +222,10 @@ class EmbeddedWarehouse:
     def tables(self) -> list[Table]:
         """See `Warehouse.tables`."""
         return self._catalog.tables()
+
+    def beside(self) -> BesideTables:
+        """See `Warehouse.beside`. A folder holds the book and nothing else."""
+        raise UsageError("In a folder there are no tables but the book's.", hint="`gradeonce sql` lists those.")
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`. A file that holds other partitions too counts whole."""

@@ -18,6 +18,7 @@ from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 from gradeonce.warehouses.postgres import layout, mapped, small, state
+from gradeonce.warehouses.postgres.beside import PostgresBeside
 from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
 from gradeonce.warehouses.postgres.connection import JOIN_BY_HASH, Connections, Session
 from gradeonce.warehouses.postgres.landing import fetch_table, land, offer, take_out
@@ -286,6 +287,10 @@ class PostgresWarehouse:
         """See `Warehouse.tables`."""
         with self._reading() as session:
             return state.tables(session)
+
+    def beside(self) -> PostgresBeside:
+        """See `Warehouse.beside`."""
+        return PostgresBeside(self._connections)
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""

@@ -1,0 +1,202 @@
+"""Tables of the database that are not the book's: no fences there, so each step is one transaction under a lock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradeonce.errors import RefusedForSafety, UsageError, ValidationFailed
+from gradeonce.model import EntryDraft
+from gradeonce.statements import quote_identifier, statement
+from gradeonce.warehouses.base import OnStep
+from gradeonce.warehouses.beside import Doubled, DoubledKey, Restored
+from gradeonce.warehouses.postgres import state
+from gradeonce.warehouses.postgres.connection import Connections, Session
+
+
+@dataclass(frozen=True)
+class PostgresBeside:
+    """See `BesideTables`.
+
+    Guarantee: a removal or a restoration is one transaction that first locks the table against every writer; what it
+    does is held against what was planned before it commits, and its ledger entry is part of it.
+    Limit: nobody is fenced from writing before and after. Rows are told apart by where they lie, within the lock only.
+    """
+
+    connections: Connections
+
+    def columns(self, table: str) -> tuple[str, list[str]]:
+        """See `BesideTables.columns`."""
+        with self.connections.transaction(reads_only=True) as session:
+            return _columns(session, table)
+
+    def look(self, table: str, key: Sequence[str], by: str, *, latest: bool) -> Doubled:
+        """See `BesideTables.look`."""
+        with self.connections.transaction() as session:
+            return _look(session, table, key, by, latest=latest)
+
+    def remove(
+        self,
+        table: str,
+        key: Sequence[str],
+        by: str,
+        *,
+        latest: bool,
+        expected: Doubled,
+        backup: str,
+        entry: EntryDraft,
+        on_step: OnStep,
+    ) -> int:
+        """See `BesideTables.remove`."""
+        with self.connections.transaction() as session:
+            _lock(session, table)
+            on_step("beside.locked")
+            found = _look(session, table, key, by, latest=latest)
+            if (found.digest, found.rows_deleted) != (expected.digest, expected.rows_deleted):
+                raise RefusedForSafety(f"The copies in {table} are no longer those that were looked at.")
+            keys = _one(session, "keys", table=table, key_text=_key_text(key, "t"))
+            session.execute(_sql("back_up", table=table, backup=quote_identifier(backup)))
+            saved = session.query(_sql("backup_digest", backup=quote_identifier(backup))).rows[0]
+            on_step("beside.backed_up")
+            removed = session.execute(_sql("remove", table=table))
+            on_step("beside.removed")
+            failures = []
+            if tuple(saved) != (found.doubled_rows, found.rows_digest):
+                failures.append("the backup does not hold the rows as they stand")
+            if removed != expected.rows_deleted:
+                failures.append(f"{removed} rows were removed, {expected.rows_deleted} were planned")
+            if _one(session, "still_doubled", table=table, key_text=_key_text(key, "t")):
+                failures.append("keys would still stand more than once")
+            if _one(session, "keys", table=table, key_text=_key_text(key, "t")) != keys:
+                failures.append("keys would appear or disappear")
+            if failures:
+                raise ValidationFailed(f"{table}: {'; '.join(failures)}.", failures=failures)
+            state.append(session, [entry])
+            on_step("beside.ledgered")
+            rows = _one(session, "rows", table=table)
+            session.commit()
+        on_step("beside.done")
+        return rows
+
+    def restore(
+        self,
+        table: str,
+        key: Sequence[str],
+        *,
+        backup: str,
+        expected: Doubled,
+        entry: EntryDraft | None,
+        on_step: OnStep,
+    ) -> Restored:
+        """See `BesideTables.restore`."""
+        with self.connections.transaction() as session:
+            _lock(session, table)
+            on_step("beside.locked")
+            saved = session.query(_sql("backup_digest", backup=quote_identifier(backup))).rows[0]
+            if tuple(saved) != (expected.doubled_rows, expected.rows_digest):
+                raise ValidationFailed(
+                    f"The backup {backup} is not whole.", failures=["it does not hold the rows that stood"]
+                )
+            _, columns = _columns(session, table)
+            backed_up = f"SELECT ROW(b.*)::text FROM {quote_identifier(backup)} AS b"
+            stood = Counter(text for (text,) in session.query(backed_up).rows)
+            taken = session.query(
+                _sql(
+                    "take_out",
+                    table=table,
+                    key_text=_key_text(key, "t"),
+                    backup_key_text=_key_text(key, "b"),
+                    backup=quote_identifier(backup),
+                )
+            )
+            undone = sum((Counter(text for (text,) in taken.rows) - stood).values())
+            on_step("beside.taken_out")
+            listed = ", ".join(quote_identifier(name) for name in columns)
+            put = session.execute(_sql("put_back", table=table, columns=listed, backup=quote_identifier(backup)))
+            rows = _one(session, "rows", table=table)
+            restored = Restored(put - (len(taken.rows) - undone), undone, rows)
+            if entry is not None:
+                state.append(session, [entry])
+                on_step("beside.ledgered")
+                session.commit()
+        if entry is not None:
+            on_step("beside.done")
+        return restored
+
+    def backup(self, name: str) -> tuple[int, str, int] | None:
+        """See `BesideTables.backup`."""
+        quoted = quote_identifier(name)
+        with self.connections.transaction(reads_only=True) as session:
+            size = session.query(state.sql("size_bytes"), {"name": quoted}).rows[0][0]
+            if size is None:
+                return None
+            rows, digest = session.query(_sql("backup_digest", backup=quoted)).rows[0]
+        return rows, digest, int(size)
+
+    def drop(self, name: str, entry: EntryDraft) -> None:
+        """See `BesideTables.drop`."""
+        with self.connections.transaction() as session:
+            session.execute(f"DROP TABLE {quote_identifier(name)}")
+            state.append(session, [entry])
+            session.commit()
+
+
+def _columns(session: Session, table: str) -> tuple[str, list[str]]:
+    name = ".".join(quote_identifier(part) for part in table.replace('"', "").split("."))
+    found = session.query(_sql("kind"), {"name": name}).rows
+    if not found:
+        raise UsageError(
+            f"There is no table {table!r}, neither in the book nor in its database.",
+            hint="Name it with its schema, e.g. public.grades.",
+        )
+    kind, quoted = found[0]
+    if kind not in ("r", "p"):
+        raise UsageError(f"{table} is no table.", hint="Name the table behind it.")
+    rows = session.query(_sql("columns"), {"name": quoted}).rows
+    return quoted, [column for column, is_written in rows if is_written]
+
+
+def _lock(session: Session, table: str) -> None:
+    # Readers go on; everybody who writes waits, so that rows lie still until the commit.
+    session.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _look(session: Session, table: str, key: Sequence[str], by: str, *, latest: bool) -> Doubled:
+    decides = f"t.{quote_identifier(by)}"
+    order = f"{decides} {'DESC' if latest else 'ASC'} NULLS LAST, ROW(t.*)::text"
+    session.execute(_sql("doubled", table=table, key_text=_key_text(key, "t"), by=decides, order=order))
+    by_copies = session.query(_sql("by_copies")).rows
+    rows_digest, digest = session.query(_sql("digests")).rows[0]
+    samples: dict[str, DoubledKey] = {}
+    for text, when, copy_number in session.query(_sql("samples")).rows:
+        if copy_number == 1:
+            values = tuple(None if part == _NULL else part for part in text.split(_UNIT))
+            samples[text] = DoubledKey(values, when, ())
+        else:
+            first = samples[text]
+            samples[text] = DoubledKey(first.key, first.kept_by, (*first.removed_by, when))
+    return Doubled(
+        rows=_one(session, "rows", table=table),
+        keys={copies: keys for copies, keys, _ in by_copies},
+        identical=sum(identical for _, _, identical in by_copies),
+        rows_digest=rows_digest,
+        digest=digest,
+        samples=tuple(samples.values()),
+    )
+
+
+_UNIT, _NULL = chr(31), chr(30)
+
+
+def _key_text(key: Sequence[str], alias: str) -> str:
+    parts = ", ".join(f"coalesce({alias}.{quote_identifier(name)}::text, chr(30))" for name in key)
+    return f"concat_ws(chr(31), {parts})"
+
+
+def _one(session: Session, name: str, **slots: str) -> int:
+    return int(session.query(_sql(name, **slots)).rows[0][0])
+
+
+def _sql(name: str, **slots: str) -> str:
+    return statement("gradeonce.warehouses.postgres.sql", "beside.sql", name, **slots)
