@@ -174,7 +174,8 @@ def _wait_for(
                 asked_at=asked_at,
                 clock=clock,
             )
-        if record.ttl_seconds != ttl_seconds:
+        # Some stores look who refused us in a second step: he may have let go since, and his ttl with it.
+        if record.is_held and record.ttl_seconds != ttl_seconds:
             raise LeaseSettingsMismatch(
                 f"The lease {key} is held by {record.holder} with a ttl of {record.ttl_seconds:g} s, "
                 f"but here it is {ttl_seconds:g} s.",
