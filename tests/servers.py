@@ -89,6 +89,28 @@ class Server(ABC):
     def pause(self) -> None:
         """Let it hang: connections stand, nothing is answered."""
         self._signal(signal.SIGSTOP)
+        # A signal takes its time to reach every thread, and one that still runs may answer a last question.
+        gives_up_at = time.monotonic() + STOP_SECONDS
+        while not self._stands_still():
+            assert time.monotonic() < gives_up_at, f"{self.url} does not stop"
+            time.sleep(0.005)
+
+    def _stands_still(self) -> bool:
+        import psutil
+
+        assert self._process is not None
+        first = psutil.Process(self._process.pid)
+        threads = [
+            thread
+            for process in (first, *first.children(recursive=True))
+            for thread in Path(f"/proc/{process.pid}/task").glob("*/stat")
+        ]
+        try:
+            # The state is the word after the name, which is in brackets and may hold anything.
+            return all(thread.read_text().rpartition(")")[2].split()[0] in "TtZX" for thread in threads)
+        except OSError:
+            # A thread has ended since, so something still moves.
+            return False
 
     def resume(self) -> None:
         """Go on after a pause."""
