@@ -45,7 +45,7 @@ def test_text_formats_give_the_same_rows(
     texts = {".csv": CSV, ".tsv": CSV.replace(",", "\t"), ".json": f"[{record}]"}
     data = texts.get(suffix, record + "\n").encode()
     path = tmp_path / f"picks{suffix}{'.gz' if zipped else ''}"
-    path.write_bytes(gzip.compress(data) if zipped else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
 
     assert loaded(engine, read_rows(engine, "predictions", [path], today=TODAY)) == EXPECTED
 
@@ -116,7 +116,7 @@ WRONG = [
     ("picks.csv", b"\n", "picks.csv: has no header line."),
     ("picks.xlsx", b"PK", "picks.xlsx: its name does not say what it holds."),
     ("picks", b"PK", "picks: its name does not say what it holds."),
-    ("picks.parquet.gz", gzip.compress(b"x"), "picks.parquet.gz: gzipped Parquet is not read."),
+    ("picks.parquet.gz", gzip.compress(b"x", mtime=0), "picks.parquet.gz: gzipped Parquet is not read."),
     ("picks.csv", HEADER + b"alpha,\xe9,20260117_LAL_BOS,20\n", "picks.csv: is not UTF-8 (line 2)."),
     ("picks.csv", "spieler,größe\n".encode("latin-1"), "picks.csv: is not UTF-8."),
     ("picks.csv", HEADER + ROW + b"alpha,A B\n", "picks.csv: line 3 has 2 fields, its header 4."),
@@ -130,9 +130,9 @@ WRONG = [
     ("picks.csv", b"system_id,,game_id\nx,y,z\n", "picks.csv: column 2 of its header has no name."),
     ("picks.csv", b"system_id;game_id\nx;y\n", "picks.csv: its fields are separated by ';', not by ','."),
     ("picks.csv", b'[{"system_id": "x"}]', 'picks.csv: is not CSV; it begins with \'[{"system_id": "x"}]\'.'),
-    ("picks.csv", gzip.compress(HEADER), "picks.csv: is gzipped, but its name does not end in .gz."),
+    ("picks.csv", gzip.compress(HEADER, mtime=0), "picks.csv: is gzipped, but its name does not end in .gz."),
     ("picks.csv.gz", HEADER, "picks.csv.gz: is not gzipped, but its name ends in .gz."),
-    ("picks.csv.gz", gzip.compress(HEADER * 50)[:40], "picks.csv.gz: cannot be read"),
+    ("picks.csv.gz", gzip.compress(HEADER * 50, mtime=0)[:40], "picks.csv.gz: cannot be read"),
     ("picks.parquet", HEADER, "picks.parquet: is not a Parquet file."),
     ("picks.json", b'[{"a": 1}, {"a":', "picks.json: is not valid JSON at record"),
     ("picks.jsonl", b'{"a": 1}\n{"a":\n{"b": 3}\n', "picks.jsonl: is not valid JSON at record 3"),
