@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradeonce import rules
 from gradeonce.clock import Clock
-from gradeonce.errors import GradeonceError, LeaseHeld, PublishConflict, WarehouseError
-from gradeonce.leases import Lease, LeaseEvent, LeaseStore, Observer, acquire_all, new_holder
+from gradeonce.errors import GradeonceError, PublishConflict
+from gradeonce.leases import LeaseEvent, LeaseStore, new_holder
 from gradeonce.model import EntryDraft, Query
+from gradeonce.partition_leases import hold_partitions, lease_key
 from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, ignore_steps, publish
 from gradeonce.rules.derived import derived_from_grades
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
@@ -109,7 +108,6 @@ class Grader:
         """
         partitions = [day.isoformat() for day in sorted(days)]
         linked = self._linked(partitions)
-        wait = self.settings.wait_seconds if wait_seconds is None else wait_seconds
         waits: dict[str, float] = {}
         taken_over: set[str] = set()
 
@@ -119,18 +117,23 @@ class Grader:
                 if event.took_over:
                     taken_over.add(event.key)
 
-        with ExitStack() as stack:
-            leases = self._acquire(stack, sorted([*partitions, *linked]), wait, observe)
+        with hold_partitions(
+            self.warehouse,
+            self.leases,
+            self.settings,
+            self.clock,
+            ACCURACY,
+            sorted([*partitions, *linked]),
+            holder=self.holder,
+            wait_seconds=wait_seconds,
+            observer=observe,
+        ) as held:
             self.on_step("grade.leased")
-            tokens = None if leases is None else {partition: lease.token for partition, lease in leases.items()}
-
-            def guard() -> None:
-                for lease in (leases or {}).values():
-                    lease.check()
-
-            runs = self._publish(partitions, linked, tokens=tokens, guard=guard, waits=waits, taken_over=taken_over)
+            runs = self._publish(
+                partitions, linked, tokens=held.tokens, guard=held.guard, waits=waits, taken_over=taken_over
+            )
         self.on_step("grade.released")
-        if leases is None and self.leases is not None:
+        if held.tokens is None and self.leases is not None:
             return [replace(run, is_unlocked=True, notes=(*run.notes, _UNLOCKED)) for run in runs]
         return runs
 
@@ -161,40 +164,6 @@ class Grader:
                 )
             ]
         )
-
-    def _acquire(
-        self, stack: ExitStack, partitions: Sequence[str], wait: float, observe: Observer
-    ) -> dict[str, Lease] | None:
-        if self.leases is None:
-            return None
-        known: dict[str, int] = {}
-
-        def accepted_token(partition: str) -> int:
-            # A second try for a date means that we have waited: what the fences had accepted by then is read anew.
-            if partition not in known:
-                known.update({p: fence.token for p, fence in self.warehouse.fences(ACCURACY, partitions).items()})
-            return known.pop(partition)
-
-        try:
-            held = stack.enter_context(
-                acquire_all(
-                    self.leases,
-                    [(lease_key(partition), partial(accepted_token, partition)) for partition in partitions],
-                    ttl_seconds=self.settings.ttl_seconds,
-                    holder=self.holder,
-                    wait_seconds=wait,
-                    clock=self.clock,
-                    observer=observe,
-                )
-            )
-        except LeaseHeld:
-            raise
-        except WarehouseError as error:
-            if self.settings.on_unavailable == "fail":
-                raise
-            _log.warning("lock_store_unavailable going_on=fence error=%s", error.message)
-            return None
-        return dict(zip(partitions, held, strict=True))
 
     def _publish(
         self,
@@ -250,8 +219,8 @@ class Grader:
 
         def judged(stage: Stage) -> dict[str, Judgement]:
             seconds = round(self.clock.monotonic() - started, 6)
-            waited = {p: waits.get(lease_key(p), 0.0) for p in partitions}
-            late = {p for p in partitions if lease_key(p) in taken_over}
+            waited = {p: waits.get(lease_key(ACCURACY, p), 0.0) for p in partitions}
+            late = {p for p in partitions if lease_key(ACCURACY, p) in taken_over}
             return judge_staged(stage, partitions, query, waited, seconds, taken_over=late)
 
         published = publish(
@@ -296,11 +265,6 @@ class Grader:
         )
 
 
-def lease_key(partition: str) -> str:
-    """Return the key of the lease that guards the grading of a date."""
-    return f"grading/{partition}"
-
-
 def _new_run_id(clock: Clock) -> str:
     return f"g{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
 
@@ -321,7 +285,7 @@ def _run(published: Published, run_id: str, waits: Mapping[str, float], duration
         n=details.get("n", 0),
         games=details.get("games", 0),
         games_final=details.get("games_final", 0),
-        lock_wait_seconds=round(waits.get(lease_key(published.partition), 0.0), 6),
+        lock_wait_seconds=round(waits.get(lease_key(ACCURACY, published.partition), 0.0), 6),
         duration_seconds=round(duration, 6),
         notes=tuple(_notes(details)),
         excluded=details.get("excluded", {}),
