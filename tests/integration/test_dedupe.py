@@ -351,7 +351,7 @@ def test_the_index_makes_way_for_copies_and_comes_back_with_the_last_of_them(pos
         put(book, INCIDENT)
         missing = PostgresWarehouse.missing(postgres.url, schema=schema)
         assert len(missing) == 1
-        assert "prediction_accuracy_key" in missing[0]
+        assert missing[0].startswith("prediction_accuracy: the unique index over its key is missing")
 
         book.dedupe_apply(book.dedupe_plan(partitions=[FIRST]).plan_id)
         assert len(PostgresWarehouse.missing(postgres.url, schema=schema)) == 1

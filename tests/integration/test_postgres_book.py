@@ -100,3 +100,11 @@ def test_a_season_is_loaded_graded_corrected_and_reported_the_same(
         ]
     assert folder_book.calibration().bins == server_book.calibration().bins
     assert ledger_findings(server_book.warehouse) == ()
+
+
+def test_a_table_without_rows_is_brought_as_an_empty_one(server_book: Book) -> None:
+    """Rows that somebody took away meanwhile leave an empty file, of which nothing can be guessed."""
+    with server_book.warehouse.engine() as engine:
+        server_book.warehouse.bring(engine, LINES, ["2026-01-17"])
+
+        assert engine.execute(f"SELECT count(*) FROM {LINES.name}").fetchone() == (0,)

@@ -247,7 +247,9 @@ def fetch_table(session: Session, engine: DuckDBPyConnection, table: Table, part
         run(
             engine,
             f"COPY {quote_identifier(table.name)} FROM {quote_literal(str(path))} "
-            f"(FORMAT csv, HEADER false, NULLSTR {quote_literal(_NULL)}, ALLOW_QUOTED_NULLS false)",
+            # Said, not guessed: of an empty file the engine could guess nothing.
+            f"(FORMAT csv, HEADER false, AUTO_DETECT false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', "
+            f"NULLSTR {quote_literal(_NULL)}, ALLOW_QUOTED_NULLS false)",
         )
 
 
