@@ -1,1 +1,0 @@
-"""The statements that only BigQuery needs, in files beside this one."""
