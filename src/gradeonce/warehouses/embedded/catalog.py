@@ -18,10 +18,11 @@ from gradeonce.chain import GENESIS, Entry, canonical_json, seal
 from gradeonce.clock import Clock
 from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
-from gradeonce.schema import SMALL_STATE, SMALL_TABLES, Column, ColumnType, SmallTable, Table
+from gradeonce.schema import SMALL_STATE, SMALL_TABLES, SmallTable, Table
 from gradeonce.sqlite_file import SqliteFile, write_turn
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import OnStep, Params, Rows
+from gradeonce.warehouses.definitions import defined_table, definition
 from gradeonce.warehouses.embedded import small
 from gradeonce.warehouses.embedded.files import sync_folder
 
@@ -138,7 +139,7 @@ class Catalog:
                 connection.executemany(_sql("create_fence"), [{"table": table.name, "partition": p} for p in missing])
                 connection.execute(
                     "INSERT INTO tables (name, definition) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                    (table.name, _definition(table)),
+                    (table.name, definition(table)),
                 )
             found = self._fences(table)
         return {partition: found[partition] for partition in partitions}
@@ -147,7 +148,7 @@ class Catalog:
         # Files with and without a column cannot be read together: every later query would fail.
         with self._file.read() as connection:
             row = connection.execute("SELECT definition FROM tables WHERE name = ?", (table.name,)).fetchone()
-        if row is not None and row[0] != _definition(table):
+        if row is not None and row[0] != definition(table):
             raise RefusedForSafety(
                 f"A table {table.name} with other columns, key or stamps stands in this book already.",
                 hint="Publish it under another name.",
@@ -173,7 +174,9 @@ class Catalog:
     def tables(self) -> list[Table]:
         """Return the definition of every table that was ever written."""
         with self._file.read() as connection:
-            return [_table(text) for (text,) in connection.execute("SELECT definition FROM tables ORDER BY name")]
+            return [
+                defined_table(text) for (text,) in connection.execute("SELECT definition FROM tables ORDER BY name")
+            ]
 
     def size_bytes(self, table: str) -> int:
         """Return the bytes of every file that readers of the table read."""
@@ -436,28 +439,3 @@ def _entry(row: tuple[int, str, str, str, str, str, str, int, int, int, str, str
         details=json.loads(details),
     )
     return Entry(number, at, draft, previous, own)
-
-
-def _definition(table: Table) -> str:
-    return canonical_json(
-        {
-            "name": table.name,
-            "partition": table.partition,
-            "key": table.key,
-            "stamps": table.stamps,
-            "indexed": table.indexed,
-            "columns": [[column.name, column.type.value, column.required] for column in table.columns],
-        }
-    )
-
-
-def _table(definition: str) -> Table:
-    raw = json.loads(definition)
-    return Table(
-        name=raw["name"],
-        partition=raw["partition"],
-        key=tuple(raw["key"]),
-        stamps=tuple(raw["stamps"]),
-        indexed=tuple(raw["indexed"]),
-        columns=tuple(Column(name, ColumnType(kind), required) for name, kind, required in raw["columns"]),
-    )

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from gradeonce.chain import Entry, canonical_json, seal
 from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
-from gradeonce.schema import Column, ColumnType, Table
+from gradeonce.schema import Table
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import Rows
+from gradeonce.warehouses.definitions import defined_table, definition
 from gradeonce.warehouses.postgres.connection import Session
 
 
@@ -137,7 +138,7 @@ def entries(session: Session) -> list[Entry]:
 
 def tables(session: Session) -> list[Table]:
     """Return every table that was ever written."""
-    return [_table(text) for (text,) in session.query(sql("tables")).rows]
+    return [defined_table(text) for (text,) in session.query(sql("tables")).rows]
 
 
 def refuse_other_columns(session: Session, table: Table) -> None:
@@ -155,32 +156,6 @@ def _refuse_other(table: Table, remembered: str) -> None:
             f"A table {table.name} with other columns, key or stamps stands in this book already.",
             hint="Publish it under another name.",
         )
-
-
-def definition(table: Table) -> str:
-    """Return a table's definition as text."""
-    return canonical_json(
-        {
-            "name": table.name,
-            "partition": table.partition,
-            "key": table.key,
-            "stamps": table.stamps,
-            "indexed": table.indexed,
-            "columns": [[column.name, column.type.value, column.required] for column in table.columns],
-        }
-    )
-
-
-def _table(text: str) -> Table:
-    raw = json.loads(text)
-    return Table(
-        name=raw["name"],
-        partition=raw["partition"],
-        key=tuple(raw["key"]),
-        stamps=tuple(raw["stamps"]),
-        indexed=tuple(raw["indexed"]),
-        columns=tuple(Column(name, ColumnType(kind), required) for name, kind, required in raw["columns"]),
-    )
 
 
 def _row(entry: Entry) -> dict[str, str | int]:

@@ -15,6 +15,7 @@ from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
+from gradeonce.warehouses.definitions import definition
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 from gradeonce.warehouses.postgres import layout, mapped, small, state
@@ -139,7 +140,7 @@ class PostgresWarehouse:
 
     @staticmethod
     def _identity(table: Table) -> dict[str, str]:
-        return {"table": table.name, "definition": state.definition(table)}
+        return {"table": table.name, "definition": definition(table)}
 
     def _fences(self, table: Table, partitions: Sequence[str]) -> dict[str, Fence]:
         values = {"table": table.name, "partitions": sorted(set(partitions))}
