@@ -380,9 +380,10 @@ class TestPostgresLeases(ServerConformance):
         assert not refused.value.is_transient
         assert "tell-nobody" not in str(refused.value)
 
-    def test_serializable_by_default_works_too(self, real: PostgresLeases) -> None:
-        """A role whose transactions are serializable gets conflicts, which are tried again: tokens 1 to 10."""
+    def test_serializable_by_default_works_too(self, real: PostgresLeases, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A role whose transactions are serializable gets conflicts; one more try ends each: tokens 1 to 10."""
         url = f"{self.server.url}?options=-cdefault_transaction_isolation%3Dserializable"
+        monkeypatch.setattr("gradeonce.leases.postgres_store._TRIES", 2)
         stores, tokens = [self.open_on(url) for _ in range(10)], []
 
         def work(store: LeaseStore) -> None:

@@ -33,7 +33,7 @@ _IDLE_CONNECTIONS = 2
 """One for the caller and one for its heartbeat; what threads open beyond is closed after use."""
 
 _TRIES = 5
-"""Tries of one verb: after a restart of the server, a missing table, or a conflict of a serializable default."""
+"""Tries of one verb: after a restart of the server, or a conflict of a serializable default."""
 
 # Two machines may find the table missing at once, and CREATE TABLE IF NOT EXISTS alone then fails in one of them.
 # The lock ends with the transaction, which is this one message: nothing stays behind in a pooler's session.
@@ -173,14 +173,15 @@ class PostgresLeases:
         # Any: what a column holds. A verb may run twice: the second finds what the first has done.
         from psycopg import Error, errors
 
-        for last_try in (False,) * (_TRIES - 1) + (True,):
+        run = _executed
+        for _ in range(_TRIES):
             connection, is_fresh = self._take()
             try:
                 try:
-                    rows = connection.execute(sql.format(table=self._table), values).fetchall()
+                    rows = run(connection, sql.format(table=self._table), values)
                 except errors.UndefinedTable:
                     connection.execute(_TABLE.format(table=self._table))
-                    rows = connection.execute(sql.format(table=self._table), values).fetchall()
+                    rows = run(connection, sql.format(table=self._table), values)
             except Error as error:
                 was_cut = connection.closed
                 connection.close()
@@ -188,7 +189,8 @@ class PostgresLeases:
                     # The server was restarted since: all idle connections are as dead as this one.
                     self.close()
                     continue
-                if isinstance(error, errors.SerializationFailure) and not last_try:
+                if isinstance(error, errors.SerializationFailure) and run is _executed:
+                    run = _executed_read_committed
                     continue
                 raise self._translated(error) from error
             except BaseException:
@@ -227,6 +229,20 @@ class PostgresLeases:
             hint = f"Grant it, or have the owner make the table: {' '.join(_TABLE.format(table=self._table).split())};"
         kind = TransientWarehouseError if _is_transient(error) else WarehouseError
         return kind(f"The lock store, {self._where}, failed: {text.rstrip('.')}.", hint=hint)
+
+
+def _executed(connection: Connection, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return connection.execute(sql, values).fetchall()
+
+
+def _executed_read_committed(connection: Connection, sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    # Where transactions are serializable by default, trying again may lose to a rival every time. At this level the
+    # statement waits for the rival and judges what it left; it costs two more messages, so only after a conflict.
+    from psycopg import IsolationLevel
+
+    connection.isolation_level = IsolationLevel.READ_COMMITTED
+    with connection.transaction():
+        return connection.execute(sql, values).fetchall()
 
 
 def _is_transient(error: psycopg.Error) -> bool:
