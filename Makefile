@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint unit races acceptance bench bench-locks bench-postgres docs clean
+.PHONY: demo test lint unit races acceptance bench bench-locks bench-postgres docs bigquery-emulator clean
 
 demo: $(READY)
 	$(BIN)/gradeonce demo
@@ -27,6 +27,9 @@ races: $(READY)
 acceptance: $(READY)
 	$(BIN)/pytest tests/acceptance
 
+bigquery-emulator:
+	.ci/bigquery-emulator
+
 docs: $(READY)
 	$(BIN)/python docs/generate
 
@@ -48,4 +51,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo-season .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .bigquery-emulator demo-season .mypy_cache .ruff_cache .pytest_cache

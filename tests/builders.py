@@ -66,8 +66,10 @@ def open_book(folder: Path, **settings: Any) -> Book:
 def shelf_query(days: Sequence[str], marker: int, *, items: int = ITEMS, by: str = "somebody") -> Query:
     """Return the SELECT of `items` rows per day that all carry the marker; keys have null parts among them."""
     return Query(
-        "SELECT CAST(d AS DATE) AS day, CASE WHEN i % 3 > 0 THEN 'shelf' || i END AS shelf, "
-        "CASE WHEN i % 2 > 0 OR i % 3 = 0 THEN 'item' || i END AS item, CAST($marker AS INTEGER) AS marker, "
+        "SELECT CAST(d AS DATE) AS day, "
+        "CASE WHEN i % 3 > 0 THEN 'shelf' || CAST(i AS VARCHAR) END AS shelf, "
+        "CASE WHEN i % 2 > 0 OR i % 3 = 0 THEN 'item' || CAST(i AS VARCHAR) END AS item, "
+        "CAST($marker AS INTEGER) AS marker, "
         "$by AS counted_by FROM unnest(CAST($days AS VARCHAR[])) AS t (d), "
         "generate_series(0, CAST($items AS INTEGER) - 1) AS r (i)",
         {"days": list(days), "marker": marker, "items": items, "by": by},

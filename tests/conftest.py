@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from servers import NOT_TESTED, firestore, postgres, valkey
+from servers import NOT_TESTED, bigquery, firestore, postgres, valkey
 
-__all__ = ["firestore", "postgres", "real_data", "valkey"]
+__all__ = ["bigquery", "firestore", "postgres", "real_data", "valkey"]
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

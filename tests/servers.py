@@ -310,6 +310,39 @@ class Firestore(Server):
             return False
 
 
+class BigQuery(Server):
+    """An emulator of BigQuery, which runs in an environment of its own. Clients find it by the environment."""
+
+    def __init__(self, environment: Path) -> None:
+        super().__init__()
+        self._environment = environment
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._storage_port: int = probe.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """What BIGQUERY_EMULATOR_HOST must hold."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def _command(self) -> Sequence[str]:
+        where = ["--host", "127.0.0.1", "--port", str(self.port), "--grpc-port", str(self._storage_port)]
+        program = str(self._environment / "bin" / "local-bigquery")
+        return [program, *where, "--project", "demo", "--data-dir", str(self.folder / "data")]
+
+    def _options(self) -> dict[str, Any]:
+        # Its extensions lie in the home that was given to it when it was made.
+        return {"env": {"PATH": "/usr/bin:/bin", "HOME": str(self._environment / "home"), "LC_ALL": "C.UTF-8"}}
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                return connection.recv(64).startswith(b"HTTP/")
+        except OSError:
+            return False
+
+
 class Relay:
     """A way to a server, which can lose an answer (the server has acted, and the caller does not hear of it) and turn.
 
@@ -410,6 +443,23 @@ def firestore() -> Iterator[Firestore]:
     """A Firestore emulator for the whole run: use names of your own in it, and leave it running."""
     require("google.cloud.firestore")
     with Firestore() as server:
+        yield server
+
+
+def bigquery_environment() -> Path:
+    """Return the environment of the BigQuery emulator; without it the test is skipped, as the end of the run says."""
+    named = os.environ.get("LOCAL_BQ_VENV", "")
+    place = Path(named) if named else Path(__file__).resolve().parents[1] / ".bigquery-emulator"
+    if not (place / "bin" / "local-bigquery").exists():
+        pytest.skip(f"{NOT_TESTED}: the BigQuery emulator is not on this machine; `make bigquery-emulator` makes it")
+    return place.resolve()
+
+
+@pytest.fixture(scope="session")
+def bigquery() -> Iterator[BigQuery]:
+    """A BigQuery emulator for the whole run: use datasets of your own in it, and leave it running."""
+    require("google.cloud.bigquery")
+    with BigQuery(bigquery_environment()) as server:
         yield server
 
 

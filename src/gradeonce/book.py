@@ -17,7 +17,7 @@ from gradeonce.config import Settings, is_url, load_settings
 from gradeonce.dates import days_between, parse_day
 from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.grading import Grader, PartitionRun
-from gradeonce.leases import LeaseStore, PostgresLeases, SqliteLeases, new_holder, open_store
+from gradeonce.leases import LeaseStore, SqliteLeases, new_holder, open_store, store_beside
 from gradeonce.model import EntryDraft, Query
 from gradeonce.publish import Derived, Published, ignore_steps, publish
 from gradeonce.schema import ACCURACY, CHECK_RESULTS, PREDICTIONS, Table
@@ -72,7 +72,7 @@ class Book:
     def leases(self) -> LeaseStore:
         """The lease store, for `gradeonce.leases.acquire` and for looking who holds what."""
         if self._leases is None and self.settings.book_is_url and self.settings.store in ("sqlite", "off"):
-            self._leases = PostgresLeases(self.settings.book, table=f"{self.settings.schema}.leases")
+            self._leases = store_beside(self.settings.book, self.settings.schema)
         if self._leases is None:
             catalog = self.settings.book_path / CATALOG_FILE
             # Switched off, there is still the book's own store to look at, with what was claimed before.

@@ -44,13 +44,17 @@ class Settings:
     book: str = _setting(
         "warehouse",
         "book",
-        "The book, made by `gradeonce init`: a folder, relative to this file, or postgresql://user:password@host/database.",
+        "The book, made by `gradeonce init`: a folder, relative to this file, "
+        "postgresql://user:password@host/database, or bigquery://project/dataset.",
     )
     schema: str = _setting("warehouse", "gradeonce", "Where in a PostgreSQL database the book's tables are.")
     allow_network_filesystem: bool = _setting(
         "warehouse", False, "Allow the book on NFS or SMB, whose file locks are not to be trusted."
     )
     minimum_free_megabytes: int = _setting("warehouse", 200, "Refuse to stage when less disk than this is free.")
+    maximum_bytes_billed: int = _setting(
+        "warehouse", 0, "BigQuery refuses a query that would bill more than this; 0 sets no limit.", above=-1
+    )
     threads: int = _setting("warehouse", 0, "Threads of the engine; 0 takes one per core.", above=-1)
     timezone: str = _setting("league", "America/New_York", "Where the league's dates are counted.")
     store: str = _setting(
@@ -476,7 +480,7 @@ def _shown(setting: Any, value: Any) -> Any:
 
 def is_url(book: str) -> bool:
     """Say whether a book is named by the URL of a server rather than by its folder."""
-    return book.partition("://")[0] in ("postgresql", "postgres") and "://" in book
+    return book.partition("://")[0] in ("postgresql", "postgres", "bigquery") and "://" in book
 
 
 def mask_secrets(text: str) -> str:

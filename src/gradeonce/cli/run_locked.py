@@ -88,11 +88,11 @@ def run_locked(
 
 def _open(settings: Settings) -> LeaseStore:
     from gradeonce.errors import ConfigError
-    from gradeonce.leases import PostgresLeases, open_store
+    from gradeonce.leases import open_store, store_beside
     from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 
     if settings.store == "sqlite" and settings.book_is_url:
-        return PostgresLeases(settings.book, table=f"{settings.schema}.leases")
+        return store_beside(settings.book, settings.schema)
     store = open_store(settings.store, catalog=settings.book_path / CATALOG_FILE)
     if store is None or settings.store == "memory":
         raise ConfigError(

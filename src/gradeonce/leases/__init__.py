@@ -8,7 +8,7 @@ from gradeonce.leases.acquire import LeaseEvent, Observer, acquire, acquire_all,
 from gradeonce.leases.firestore_store import FirestoreLeases
 from gradeonce.leases.lease import Lease, Loss, LossReason
 from gradeonce.leases.memory_store import MemoryLeases
-from gradeonce.leases.opening import open_store
+from gradeonce.leases.opening import open_store, store_beside
 from gradeonce.leases.postgres_store import PostgresLeases
 from gradeonce.leases.redis_store import RedisLeases
 from gradeonce.leases.sqlite_store import SqliteLeases
@@ -31,4 +31,5 @@ __all__ = [
     "acquire_all",
     "new_holder",
     "open_store",
+    "store_beside",
 ]

@@ -20,6 +20,20 @@ _MEMORY = MemoryLeases()
 """Everything in one process that names `memory` means the same store."""
 
 
+def store_beside(book: str, schema: str) -> LeaseStore:
+    """Open the leases that live in the same database as a book on a server.
+
+    Raises:
+        ConfigError: If the book is in BigQuery, which is no place for leases.
+    """
+    if book.startswith("bigquery://"):
+        raise ConfigError(
+            "A book in BigQuery keeps no leases of its own.",
+            hint="Set [lock] store to a server, such as firestore://project/locks, or to `off`.",
+        )
+    return PostgresLeases(book, table=f"{schema}.leases")
+
+
 def open_store(store: str, *, catalog: Path | None = None, clock: Clock | None = None) -> LeaseStore | None:
     """Open a lease store. No server is asked yet: one that is out of reach is noticed by the first verb.
 

@@ -18,6 +18,12 @@ def open_warehouse(settings: Settings, *, clock: Clock) -> Warehouse:
     Raises:
         ConfigError: If the folder holds no book, or the driver of a server is not installed.
     """
+    if _is_in_bigquery(settings):
+        from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
+
+        return BigQueryWarehouse(
+            settings.book, clock=clock, threads=settings.threads, maximum_bytes_billed=settings.maximum_bytes_billed
+        )
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
@@ -48,6 +54,10 @@ def create_warehouse(settings: Settings) -> bool:
     Raises:
         RefusedForSafety: If something else is there, or a newer gradeonce made it.
     """
+    if _is_in_bigquery(settings):
+        from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
+
+        return BigQueryWarehouse.create(settings.book)
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
@@ -61,6 +71,10 @@ def create_warehouse(settings: Settings) -> bool:
 
 def missing_parts(settings: Settings) -> list[str]:
     """Return what `create_warehouse` would have to do, one line each; nothing is changed."""
+    if _is_in_bigquery(settings):
+        from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
+
+        return BigQueryWarehouse.missing(settings.book)
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
@@ -71,3 +85,11 @@ def missing_parts(settings: Settings) -> list[str]:
 
     path = settings.book_path
     return [] if (path / CATALOG_FILE).is_file() else [f"{path} holds no book"]
+
+
+def _is_in_bigquery(settings: Settings) -> bool:
+    if not settings.book.startswith("bigquery://"):
+        return False
+    if settings.tables or settings.columns:
+        raise ConfigError("[tables] and [columns] are not for books in BigQuery yet; its tables have our names.")
+    return True

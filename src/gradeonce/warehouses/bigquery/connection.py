@@ -1,0 +1,268 @@
+"""Requests to one dataset: statements with bound values, load jobs, and what they cost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from gradeonce.errors import ConfigError, UsageError, WarehouseError
+from gradeonce.schema import Table
+from gradeonce.warehouses.base import Params, Rows
+from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
+from gradeonce.warehouses.bigquery.errors import bad_request, driver_missing, translated
+from gradeonce.warehouses.bigquery.spelling import spelled
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+EMULATOR = "BIGQUERY_EMULATOR_HOST"
+"""Where an emulator answers, as Google's driver reads it; it wants no credentials."""
+
+REQUEST_SECONDS = 60.0
+JOB_SECONDS = 600.0
+"""How long a job may take before we give it up; it is cancelled by nobody, but what it would commit is fenced."""
+
+
+STAGING = "staging_"
+"""How the name of every staging table begins."""
+
+STAGING_HOURS = 24
+"""After this BigQuery drops a staging table that nobody was left to drop."""
+
+
+def expiring() -> str:
+    """Return the option of a table that goes by itself."""
+    return f"expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {STAGING_HOURS} HOUR)"
+
+
+@dataclass
+class Cost:
+    """What the jobs of a run used so far.
+
+    Attributes:
+        bytes_billed: As BigQuery bills them.
+        slot_milliseconds: Work done.
+        jobs: How many.
+    """
+
+    bytes_billed: int = 0
+    slot_milliseconds: int = 0
+    jobs: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a book is: `bigquery://project/dataset?location=US`."""
+
+    project: str
+    dataset: str
+    location: str | None
+
+    @staticmethod
+    def of(url: str) -> Place:
+        """Read the URL.
+
+        Raises:
+            ConfigError: If it names no project or no dataset.
+        """
+        parts = urlsplit(url)
+        dataset = parts.path.strip("/")
+        if not parts.netloc or not dataset or "/" in dataset:
+            raise ConfigError(f"[warehouse] book is {url!r}; expected bigquery://PROJECT/DATASET.")
+        location = parse_qs(parts.query).get("location", [None])[0]
+        return Place(parts.netloc, dataset, location)
+
+
+class Connection:
+    """A client for one dataset. Nothing is held between two requests: every one stands for itself."""
+
+    def __init__(self, url: str, *, maximum_bytes_billed: int = 0) -> None:
+        """Remember where; nothing is asked yet.
+
+        Args:
+            url: See `Place`.
+            maximum_bytes_billed: A query that would read more than this is refused by BigQuery; 0: no limit.
+
+        Raises:
+            ConfigError: If the URL is wrong, or the driver is not installed; it names the extra.
+        """
+        try:
+            import_module("google.cloud.bigquery")
+        except ImportError as error:
+            raise driver_missing(error) from error
+        self.place = Place.of(url)
+        self._maximum = maximum_bytes_billed
+        self._client: bigquery.Client | None = None
+        self.cost = Cost()
+
+    @property
+    def client(self) -> bigquery.Client:
+        """The driver's client, made by the first request."""
+        if self._client is None:
+            from google.auth.credentials import AnonymousCredentials
+            from google.cloud import bigquery
+
+            credentials = AnonymousCredentials() if os.environ.get(EMULATOR) else None  # type: ignore[no-untyped-call]
+            with _ours():
+                self._client = bigquery.Client(
+                    project=self.place.project, credentials=credentials, location=self.place.location
+                )
+        return self._client
+
+    def query(self, sql: str, params: Params | None = None, *, ours: bool = True) -> Rows:
+        """Run one statement that returns rows, or a script whose last statement does.
+
+        Args:
+            sql: In our own spelling (see `spelled`), or in BigQuery's if not `ours`.
+            params: Values by name.
+            ours: Whether the text is one of our statements.
+        """
+        job = self._run(sql, params, ours=ours)
+        with _ours():
+            result = job.result(timeout=JOB_SECONDS)
+            rows = [tuple(row.values()) for row in result]
+        self._count(job)
+        return Rows(tuple(field.name for field in result.schema or ()), rows)
+
+    def execute(self, sql: str, params: Params | None = None) -> int:
+        """Run one statement or script in BigQuery's own spelling; return how many rows it touched."""
+        job = self._run(sql, params, ours=False)
+        with _ours():
+            job.result(timeout=JOB_SECONDS)
+        self._count(job)
+        return int(job.num_dml_affected_rows or 0)
+
+    def estimate(self, sql: str, params: Params | None = None, *, ours: bool = True) -> int:
+        """Return how many bytes a statement would read, without running it.
+
+        Raises:
+            UsageError: If it is not a statement that can be run.
+        """
+        try:
+            return int(self._run(sql, params, ours=ours, dry_run=True).total_bytes_processed or 0)
+        except WarehouseError as error:
+            if error.is_transient or not isinstance(error.__cause__, bad_request()):
+                raise
+            raise UsageError(error.message) from error
+
+    def load(self, path: Path, table: Table, into: str) -> None:
+        """Put a Parquet file into a new table by a load job; never by streaming, whose buffer blocks changes."""
+        from google.cloud import bigquery
+
+        schema = [bigquery.SchemaField(column.name, BIGQUERY_TYPES[column.type]) for column in table.columns]
+        config = bigquery.LoadJobConfig(source_format="PARQUET", schema=schema, write_disposition="WRITE_TRUNCATE")
+        with _ours(), path.open("rb") as file:
+            job = self.client.load_table_from_file(
+                file, f"{self.place.project}.{self.place.dataset}.{into}", job_config=config
+            )
+            job.result(timeout=JOB_SECONDS)
+        self.execute(f"ALTER TABLE `{into}` SET OPTIONS ({expiring()})")
+
+    def tables(self) -> set[str]:
+        """Return the names of all tables and views of the dataset; none where there is no dataset."""
+        from google.api_core.exceptions import NotFound
+
+        with _ours():
+            try:
+                return {one.table_id for one in self.client.list_tables(f"{self.place.project}.{self.place.dataset}")}
+            except NotFound:
+                return set()
+
+    def size_and_age(self, name: str) -> list[tuple[int, datetime]]:
+        """Return how many bytes a table takes up and when it was last written; nothing where there is none."""
+        from google.api_core.exceptions import NotFound
+
+        with _ours():
+            try:
+                table = self.client.get_table(f"{self.place.project}.{self.place.dataset}.{name}")
+            except NotFound:
+                return []
+        return [(int(table.num_bytes or 0), table.modified or table.created)]
+
+    def close(self) -> None:
+        """Close the client."""
+        if self._client is not None:
+            self._client.close()  # type: ignore[no-untyped-call]
+            self._client = None
+
+    def _run(self, sql: str, params: Params | None, *, ours: bool, dry_run: bool = False) -> bigquery.QueryJob:
+        from google.cloud import bigquery
+        from google.cloud.bigquery.enums import QueryApiMethod
+
+        values = dict(params or {})
+        text = spelled(sql, values) if ours else sql
+        config = bigquery.QueryJobConfig(
+            default_dataset=bigquery.DatasetReference(self.place.project, self.place.dataset),
+            query_parameters=_parameters({name: value for name, value in values.items() if f"@{name}" in text}),
+            use_query_cache=False,
+            dry_run=dry_run,
+        )
+        if self._maximum:
+            config.maximum_bytes_billed = self._maximum
+        with _ours():
+            # A dry run is a job; all else is one request, which is answered with the rows.
+            method = QueryApiMethod.INSERT if dry_run else QueryApiMethod.QUERY
+            return self.client.query(text, job_config=config, api_method=method, timeout=REQUEST_SECONDS)
+
+    def _count(self, job: bigquery.QueryJob) -> None:
+        self.cost.jobs += 1
+        self.cost.bytes_billed += int(job.total_bytes_billed or 0)
+        self.cost.slot_milliseconds += int(job.slot_millis or 0)
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    import concurrent.futures
+
+    import requests
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError, requests.RequestException, concurrent.futures.TimeoutError) as error:
+        raise translated(error) from error
+
+
+_KINDS: Sequence[tuple[type, str]] = (
+    (bool, "BOOL"),
+    (int, "INT64"),
+    (float, "FLOAT64"),
+    (Decimal, "NUMERIC"),
+    (datetime, "DATETIME"),
+    (date, "DATE"),
+    (str, "STRING"),
+)
+
+
+def _parameters(
+    values: Mapping[str, Any],
+) -> list[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter]:
+    """Return the values as the driver binds them. Any: whatever our statements bind."""
+    from google.cloud import bigquery
+
+    made: list[bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter] = []
+    for name, value in values.items():
+        if isinstance(value, list | tuple):
+            made.append(bigquery.ArrayQueryParameter(name, _kind(value[0]) if value else "STRING", list(value)))
+        else:
+            made.append(bigquery.ScalarQueryParameter(name, _kind(value), value))
+    return made
+
+
+def _kind(value: Any) -> str:
+    for kind, name in _KINDS:
+        if isinstance(value, kind):
+            return name
+    if value is None:
+        return "STRING"
+    raise UsageError(f"A value of type {type(value).__name__} cannot be bound.")

@@ -1,0 +1,1 @@
+"""The statements that only BigQuery needs, in files beside this one."""

@@ -1,0 +1,310 @@
+"""The small state: fences, loads and the ledger; and the one script in which everything is committed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradeonce.chain import Entry, canonical_json, seal
+from gradeonce.clock import Clock
+from gradeonce.errors import (
+    GradeonceError,
+    LeaseLost,
+    PublishConflict,
+    RefusedForSafety,
+    WarehouseError,
+)
+from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.schema import Table
+from gradeonce.statements import statement
+from gradeonce.warehouses.base import OnStep, Params
+from gradeonce.warehouses.bigquery.connection import Connection
+from gradeonce.warehouses.definitions import defined_table, definition
+
+_log = logging.getLogger(__name__)
+
+COMMIT_ATTEMPTS = 30
+"""Times a commit is sent again when a neighbour's came in between: BigQuery aborts one of two that change a table."""
+
+
+UNKNOWN_ATTEMPTS = 5
+"""The same for an error that does not say it was a conflict."""
+
+
+def sql(name: str, /, **slots: str) -> str:
+    """Return one statement on the small state, in BigQuery's own spelling."""
+    return statement("gradeonce.warehouses.bigquery.sql", "state.sql", name, **slots)
+
+
+def fences(connection: Connection, table: str) -> dict[str, Fence]:
+    """Return every fence of a table by partition, in order."""
+    return {row[1]: Fence(*row) for row in connection.query(sql("fences"), {"table": table}, ours=False).rows}
+
+
+def all_fences(connection: Connection) -> list[Fence]:
+    """Return every fence of the book, in order."""
+    return [Fence(*row) for row in connection.query(sql("all_fences"), ours=False).rows]
+
+
+def now(connection: Connection) -> str:
+    """Return the server's clock, ISO 8601 UTC."""
+    return str(connection.query(sql("now"), ours=False).rows[0][0])
+
+
+def entries(connection: Connection) -> list[Entry]:
+    """Return the whole chain, oldest first."""
+    return [_entry(row) for row in connection.query(sql("entries"), ours=False).dicts()]
+
+
+def tables(connection: Connection) -> list[Table]:
+    """Return every table that was ever written."""
+    return [defined_table(text) for (text,) in connection.query(sql("tables"), ours=False).rows]
+
+
+def known_fences(connection: Connection, table: Table) -> tuple[bool, dict[str, Fence]]:
+    """Return whether the table was ever written, and its fences by partition, in order.
+
+    Raises:
+        RefusedForSafety: If one of that name but with other columns was written: old and new rows could not be read
+            together.
+    """
+    rows = connection.query(sql("known_fences"), {"table": table.name}, ours=False).rows
+    known = rows[0][0]
+    if known is not None and known != definition(table):
+        raise RefusedForSafety(
+            f"A table {table.name} with other columns, key or stamps stands in this book already.",
+            hint="Publish it under another name.",
+        )
+    return known is not None, {row[2]: Fence(*row[1:]) for row in rows if row[2] is not None}
+
+
+def as_script(texts: Sequence[str]) -> str:
+    """Return statements as one script."""
+    return "\n".join(f"{text.rstrip().rstrip(';')};" for text in texts)
+
+
+class Counted(str):
+    """A statement whose rows are counted."""
+
+
+def counted_in_turn(connection: Connection, clock: Clock, texts: Sequence[str], params: Params) -> int:
+    """Run statements as one transaction of their own, again if a neighbour's came in between.
+
+    Returns:
+        How many rows were touched by those that are `Counted`, together.
+    """
+    counting = ["SET touched_rows = touched_rows + @@row_count"]
+    parts = [part for text in texts for part in (text, *(counting if isinstance(text, Counted) else []))]
+    script = as_script(
+        ["DECLARE touched_rows INT64 DEFAULT 0", sql("begin"), *parts, sql("end"), "SELECT touched_rows"]
+    )
+    # Two processes that met once must not meet again and again, so each backs off by amounts of its own.
+    jitter = random.Random(f"{platform.node()} {os.getpid()}")
+    for attempt in range(1, COMMIT_ATTEMPTS + 1):
+        try:
+            return int(connection.query(script, params, ours=False).rows[0][0])
+        except GradeonceError as error:
+            # A conflict may be told in words that nobody documents; a statement that is really wrong fails again.
+            if attempt >= (COMMIT_ATTEMPTS if error.is_transient else UNKNOWN_ATTEMPTS):
+                raise
+            _pause(clock, jitter, attempt)
+    raise AssertionError("unreachable")
+
+
+def before_commit(on_step: OnStep) -> None:
+    """Say that all steps of a commit but the last are reached: the server does them, none before it has the script."""
+    for step in ("commit.begun", "commit.fenced", "commit.pointed", "commit.ledgered"):
+        on_step(step)
+
+
+@dataclass
+class Commit:
+    """One transaction: the chain's head, the fences, then whatever the caller adds, then the links.
+
+    Attributes:
+        version: The run or load that commits.
+        moves: Steps of partitions.
+        drafts: Entries to append.
+        texts: Statements between the fences and the links.
+        params: Their values. Any: whatever they bind.
+    """
+
+    version: str
+    moves: Sequence[Move]
+    drafts: Sequence[EntryDraft]
+    texts: Sequence[str] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, connection: Connection, clock: Clock) -> list[Entry]:
+        """Commit. A neighbour that came in between is waited for; one that moved our partitions is the end.
+
+        Raises:
+            LeaseLost: If a fence has accepted a higher token than a move's. Nothing changed.
+            PublishConflict: If a partition is no longer at its move's base. Nothing changed.
+        """
+        jitter = random.Random(self.version)
+        for attempt in range(1, COMMIT_ATTEMPTS + 1):
+            *head, at = connection.query(sql("head"), ours=False).rows[0]
+            number, previous, _ = head
+            links = _sealed(self.drafts, number, previous, at)
+            last = links[-1] if links else None
+            values = {
+                **self.params,
+                **_steps(self.moves),
+                "version": self.version,
+                "at": at,
+                "old_number": number,
+                "old_hash": previous,
+                "number": last.number if last else number,
+                "entry_hash": last.entry_hash if last else previous,
+                "entries": json.dumps([_row(link) for link in links]),
+            }
+            try:
+                connection.execute(self._script(), values)
+                return links
+            except GradeonceError as error:
+                if last is not None and _is_in_chain(connection, last):
+                    _log.info("commit_answer_lost run_id=%s error=%s", self.version, error.message)
+                    return links
+                self._judge(connection, error, head, attempt)
+            _pause(clock, jitter, attempt)
+        raise AssertionError("unreachable")
+
+    def _script(self) -> str:
+        parts = ["BEGIN TRANSACTION;", sql("move_head")]
+        if any(move.change is not Change.WATCH for move in self.moves):
+            parts.append(sql("advance_fences"))
+        if any(move.change is Change.WATCH for move in self.moves):
+            parts.append(sql("watch_fences"))
+        parts += self.texts
+        if self.drafts:
+            parts.append(sql("add_entries"))
+        return as_script([*parts, sql("end")])
+
+    def _judge(self, connection: Connection, error: GradeonceError, head: Sequence[Any], attempt: int) -> None:
+        """Raise unless it is worth another try. What happened is told by what stands, not by the words of the error.
+
+        Args:
+            head: The end of the chain as it was before. Any: numbers and a text.
+        """
+        if "gradeonce: loaded before" in error.message:
+            raise PublishConflict("The same content was loaded by somebody else just now.") from error
+        if "gradeonce: other rows stand" in error.message:
+            raise WarehouseError(
+                f"Other rows would stand than were staged by {self.version}; the publish was taken back.",
+                hint="Somebody else writes to these tables: run `gradeonce ledger verify --deep`.",
+            ) from error
+        standing = {table: fences(connection, table) for table in {move.table for move in self.moves}}
+        for move in self.moves:
+            fence = standing[move.table].get(move.partition)
+            if fence is None:
+                raise WarehouseError(
+                    f"{move.table} {move.partition} has no fence.", hint="Please report this."
+                ) from error
+            if fence.seq != move.base_seq or (move.token is not None and fence.token > move.token):
+                raise refused(move, fence) from error
+        # A neighbour that came in between has touched the head, whatever he did.
+        is_overtaken = list(connection.query(sql("head"), ours=False).rows[0][:-1]) != list(head)
+        if not (error.is_transient or is_overtaken) or attempt == COMMIT_ATTEMPTS:
+            raise error
+
+
+def refused(move: Move, fence: Fence) -> LeaseLost | PublishConflict:
+    """Return why a move is refused by the fence as it stands."""
+    if move.token is not None and fence.token > move.token:
+        return LeaseLost(
+            f"{move.table}/{move.partition}",
+            token=move.token,
+            reason="superseded",
+            detail=f"The fence of {move.table} {move.partition} has accepted token {fence.token} since.",
+        )
+    return PublishConflict(
+        f"{move.table} {move.partition} moved from version {move.base_seq} to {fence.seq} while we worked.",
+        hint="Run the same command again.",
+    )
+
+
+def _steps(moves: Sequence[Move]) -> dict[str, str | int]:
+    stepping = [move for move in moves if move.change is not Change.WATCH]
+    watching = [move for move in moves if move.change is Change.WATCH]
+    return {
+        "moves": json.dumps([_step(move) for move in stepping]),
+        "stepping": len(stepping),
+        "watches": json.dumps([_step(move) for move in watching]),
+        "watching": len(watching),
+    }
+
+
+def _step(move: Move) -> dict[str, str | int | bool | None]:
+    return {
+        "table": move.table,
+        "partition": move.partition,
+        "token": move.token,
+        "base_seq": move.base_seq,
+        "rows": move.rows,
+        "content_hash": move.content_hash,
+        "keeps": move.change is Change.KEEP,
+    }
+
+
+def _sealed(drafts: Sequence[EntryDraft], number: int, previous: str, at: str) -> list[Entry]:
+    links = []
+    for draft in drafts:
+        link = seal(number + 1, at, draft, previous)
+        number, previous = link.number, link.entry_hash
+        links.append(link)
+    return links
+
+
+def _is_in_chain(connection: Connection, link: Entry) -> bool:
+    values = {"number": link.number, "entry_hash": link.entry_hash}
+    return bool(connection.query(sql("has_entry"), values, ours=False).rows[0][0])
+
+
+def _pause(clock: Clock, jitter: random.Random, attempt: int) -> None:
+    clock.sleep(jitter.uniform(0, min(2.0, 0.05 * 2**attempt)))
+
+
+def _row(entry: Entry) -> dict[str, str | int]:
+    draft = entry.draft
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "kind": draft.kind,
+        "run_id": draft.run_id,
+        "table_name": draft.table,
+        "partition": draft.partition,
+        "status": draft.status,
+        "token": draft.token,
+        "seq": draft.seq,
+        "rows": draft.rows,
+        "content_hash": draft.content_hash,
+        "holder": draft.holder,
+        "details": canonical_json(draft.details),
+        "previous_hash": entry.previous_hash,
+        "entry_hash": entry.entry_hash,
+    }
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    # Any: the columns are texts and numbers.
+    draft = EntryDraft(
+        kind=row["kind"],
+        run_id=row["run_id"],
+        table=row["table_name"],
+        partition=row["partition"],
+        status=row["status"],
+        token=row["token"],
+        seq=row["seq"],
+        rows=row["rows"],
+        content_hash=row["content_hash"],
+        holder=row["holder"],
+        details=json.loads(row["details"]),
+    )
+    return Entry(row["number"], row["at"], draft, row["previous_hash"], row["entry_hash"])
