@@ -71,14 +71,8 @@ class Book:
     @property
     def leases(self) -> LeaseStore:
         """The lease store, for `gradeonce.leases.acquire` and for looking who holds what."""
-        if self._leases is None and self.settings.book_is_url and self.settings.store in ("sqlite", "off"):
-            self._leases = store_beside(self.settings.book, self.settings.schema)
         if self._leases is None:
-            catalog = self.settings.book_path / CATALOG_FILE
-            # Switched off, there is still the book's own store to look at, with what was claimed before.
-            self._leases = open_store(self.settings.store, catalog=catalog, clock=self.clock) or SqliteLeases(
-                catalog, clock=self.clock
-            )
+            self._leases = leases_of(self.settings, self.clock)
         return self._leases
 
     def close(self) -> None:
@@ -573,6 +567,18 @@ class Book:
 
 def _paths(files: Sequence[str | Path] | str | Path) -> list[Path]:
     return [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
+
+
+def leases_of(settings: Settings, clock: Clock) -> LeaseStore:
+    """Open the lease store of a book. Switched off, there is still the book's own to look at, with what was claimed.
+
+    Raises:
+        ConfigError: If the settings name none that can be.
+    """
+    if settings.book_is_url and settings.store in ("sqlite", "off"):
+        return store_beside(settings.book, settings.schema)
+    catalog = settings.book_path / CATALOG_FILE
+    return open_store(settings.store, catalog=catalog, clock=clock) or SqliteLeases(catalog, clock=clock)
 
 
 def open_book(

@@ -161,6 +161,21 @@ class Settings:
         "schedule", 7, "Grade open dates of this many days before yesterday along with it.", above=-1
     )
     check_after: bool = _setting("schedule", True, "Run the checks after grading, and alert.")
+    timeout_seconds: float = _setting(
+        "function",
+        0.0,
+        "How long the platform lets one message take; 0 takes what it says in CLOUD_RUN_TIMEOUT_SECONDS or "
+        "FUNCTION_TIMEOUT_SEC, else 60.",
+        above=-1,
+    )
+    completion_topic: str = _setting(
+        "function",
+        "nba-grading-complete",
+        "Topic that is told what became of a message: its name, or projects/PROJECT/topics/NAME; empty tells none.",
+    )
+    alert_after_seconds: float = _setting(
+        "function", 900.0, "A message that is tried again is alerted once it is this old.", above=-1
+    )
     tables: Mapping[str, str] = field(
         default_factory=dict,
         metadata={

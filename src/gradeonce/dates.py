@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
-from gradeonce.clock import Clock, league_today
+from gradeonce.clock import Clock, league_day, league_today
 from gradeonce.errors import UsageError
 
 
@@ -15,8 +15,17 @@ def parse_day(text: str, *, clock: Clock, timezone: str) -> date:
     Raises:
         UsageError: If it is none of these.
     """
+    return day_at(clock.now(), text, timezone=timezone)
+
+
+def day_at(instant: datetime, text: str, *, timezone: str) -> date:
+    """Return the date that a text means to whoever wrote it at that instant (timezone-aware); see `parse_day`.
+
+    Raises:
+        UsageError: If it means none.
+    """
     if text in ("today", "yesterday"):
-        today = league_today(clock, timezone)
+        today = league_day(instant, timezone)
         return today if text == "today" else today - timedelta(days=1)
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):

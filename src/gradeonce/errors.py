@@ -12,6 +12,8 @@
     ├── LedgerBroken                  the hash chain, or the data under it, was changed afterwards     exit 1
     ├── AlertError                    a channel did not take a message; never fails the run             exit 1
     │   └── TransientAlertError       it may take it later                             transient
+    ├── CompletionError               a completion was not published; what was graded stands           exit 1
+    │   └── TransientCompletionError  it may be taken later                            transient
     ├── RefusedForSafety              going on could lose or double data                               exit 6
     └── WarehouseError                the driver's own error is in __cause__                           exit 5
         ├── TransientWarehouseError   busy, unreachable: safe to run again             transient
@@ -225,6 +227,21 @@ class TransientAlertError(AlertError):
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class CompletionError(GradeonceError):
+    """What became of a message could not be told to the topic. It is kept, and told when the message comes again."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, state="What was graded stands, and is not graded again.", hint=hint)
+
+
+class TransientCompletionError(CompletionError):
+    """The topic was out of reach or too busy; it may take the same completion later."""
+
+    is_transient = True
 
 
 class WarehouseError(GradeonceError):

@@ -164,7 +164,29 @@ SCHEDULE_RUNS = SmallTable(
     """),
 )
 
-SMALL_TABLES: tuple[SmallTable, ...] = (ALERTS_SEEN, ALERTS_SENT, CHECK_RESULTS, DEDUPE_PLANS, SCHEDULE_RUNS)
+HANDLED_EVENTS = SmallTable(
+    name="handled_events",
+    key=("event_id",),
+    columns=_columns("""
+        event_id         text     required
+        target_date      date     required
+        status           text     required
+        run_id           text
+        correlation_id   text     required
+        handled_at       instant  required
+        completion_json  text     required
+        published_at     instant
+    """),
+)
+
+SMALL_TABLES: tuple[SmallTable, ...] = (
+    ALERTS_SEEN,
+    ALERTS_SENT,
+    CHECK_RESULTS,
+    DEDUPE_PLANS,
+    HANDLED_EVENTS,
+    SCHEDULE_RUNS,
+)
 """Every small table of ours that `init` makes; rows of them are written by `Warehouse.keep`."""
 
 

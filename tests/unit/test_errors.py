@@ -30,6 +30,7 @@ def test_only_what_may_succeed_later_is_transient() -> None:
     assert {kind.__name__ for kind in ALL if kind.is_transient} == {
         "LeaseHeld",
         "TransientAlertError",
+        "TransientCompletionError",
         "TransientWarehouseError",
         "PublishConflict",
     }

@@ -26,6 +26,7 @@ class AlertKind(StrEnum):
     NOT_READY = "not_ready"
     CONSOLIDATION_FAILED = "consolidation_failed"
     DEDUPE_FAILED = "dedupe_failed"
+    COMPLETION_FAILED = "completion_failed"
     RECOVERY = "recovery"
 
 

@@ -115,6 +115,15 @@ SAMPLES = (
         "prediction_accuracy",
         "gradeonce dedupe plan",
     ),
+    Problem(
+        AlertKind.COMPLETION_FAILED,
+        "completion",
+        Severity.WARN,
+        "Nobody was told that a grading is done",
+        f"The topic nba-grading-complete did not take what became of {_DAY}. What was graded stands.",
+        "[function] completion_topic",
+        "gradeonce config show",
+    ),
 )
 """A problem of every kind but recovery, which is no problem."""
 
