@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alert_builders import problem
@@ -90,6 +90,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4000) | st.te
 
 
 @settings(max_examples=60, deadline=None)
+@example(title="", what="", place="```", command="", keys=[], number=1)
 @given(
     title=TEXTS, what=TEXTS, place=TEXTS, command=TEXTS, keys=st.lists(TEXTS, max_size=30), number=st.integers(1, 60)
 )

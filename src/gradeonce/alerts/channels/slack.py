@@ -62,16 +62,16 @@ def escaped(text: str) -> str:
 def _block(block: Block, room: int) -> dict[str, Any]:
     match block:
         case Text(text):
-            return _section(_cut(escaped(text), room))
+            return _section(_cut(_unfenced(text), room))
         case Facts(pairs):
-            fields = [_mrkdwn(_cut(f"*{escaped(label)}*\n{escaped(v) or '-'}", LONGEST_FIELD)) for label, v in pairs]
+            fields = [_mrkdwn(_cut(f"*{escaped(label)}*\n{_unfenced(v) or '-'}", LONGEST_FIELD)) for label, v in pairs]
             return {"type": "section", "fields": fields[:MOST_FIELDS]}
         case Keys(label, keys):
             return _section(f"*{escaped(label)}*\n{_fenced(keys, room - len(label) - 20)}")
         case Command(label, command):
             return _section(f"*{escaped(label)}*\n{_fenced([command], room - len(label) - 20)}")
         case Footer(text):
-            return {"type": "context", "elements": [_mrkdwn(_cut(escaped(text), room))]}
+            return {"type": "context", "elements": [_mrkdwn(_cut(_unfenced(text), room))]}
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -81,6 +81,11 @@ def _section(text: str) -> dict[str, Any]:
 def _mrkdwn(text: str) -> dict[str, Any]:
     # Verbatim: names in our texts are no channels and no people.
     return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _unfenced(text: str) -> str:
+    """Return text that opens no fence: one that is not closed would swallow what comes after it."""
+    return escaped(text).replace("```", "'''")
 
 
 def _fenced(lines: tuple[str, ...] | list[str], room: int) -> str:
