@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from servers import NOT_TESTED, bigquery, firestore, postgres, valkey
+from servers import NOT_TESTED, bigquery, firestore, postgres, pubsub, secret_manager, valkey
 
-__all__ = ["bigquery", "firestore", "postgres", "real_data", "valkey"]
+__all__ = ["bigquery", "firestore", "postgres", "pubsub", "real_data", "secret_manager", "valkey"]
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

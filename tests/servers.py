@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -302,12 +303,7 @@ class Firestore(Server):
         return [*java, "start", "--host=127.0.0.1", f"--port={self.port}"]
 
     def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                return connection.recv(64).startswith(b"HTTP/")
-        except OSError:
-            return False
+        return _speaks_http(self.port)
 
 
 class BigQuery(Server):
@@ -335,12 +331,72 @@ class BigQuery(Server):
         return {"env": {"PATH": "/usr/bin:/bin", "HOME": str(self._environment / "home"), "LC_ALL": "C.UTF-8"}}
 
     def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                return connection.recv(64).startswith(b"HTTP/")
-        except OSError:
-            return False
+        return _speaks_http(self.port)
+
+
+class PubSub(Server):
+    """Google's emulator of Pub/Sub, which forgets everything when it ends. Clients find it by the environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jar = cloud_sdk("pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """What PUBSUB_EMULATOR_HOST must hold."""
+        return f"127.0.0.1:{self.port}"
+
+    def _command(self) -> Sequence[str]:
+        return ["java", "-Xmx256m", "-jar", str(self._jar), "--host=127.0.0.1", f"--port={self.port}"]
+
+    def _answers(self) -> bool:
+        return _speaks_http(self.port)
+
+
+class SecretManager(Server):
+    """A Secret Manager, which forgets everything when it ends. Clients find it by the environment, and ask by REST."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """What SECRET_MANAGER_EMULATOR_HOST must hold."""
+        return f"127.0.0.1:{self.port}"
+
+    def client(self) -> Any:
+        """Make a client of it. Any: Google's package is imported when used."""
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import secretmanager_v1
+        from google.cloud.secretmanager_v1.services.secret_manager_service import transports
+
+        way = transports.SecretManagerServiceRestTransport(
+            host=self.host, url_scheme="http", credentials=AnonymousCredentials()
+        )
+        return secretmanager_v1.SecretManagerServiceClient(transport=way)
+
+    def keep(self, name: str, text: str) -> str:
+        """Keep a text as the newest version of a secret; return the reference to the latest."""
+        from google.api_core.exceptions import Conflict
+
+        client = self.client()
+        with suppress(Conflict):
+            settings = {"replication": {"automatic": {}}}
+            client.create_secret(parent="projects/demo", secret_id=name, secret=settings)
+        secret = f"projects/demo/secrets/{name}"
+        client.add_secret_version(parent=secret, payload={"data": text.encode()})
+        return f"secret://{secret}"
+
+    def _command(self) -> Sequence[str]:
+        return [sys.executable, "-m", "drongo.cli", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+
+    def _answers(self) -> bool:
+        return _speaks_http(self.port)
 
 
 class Relay:
@@ -398,6 +454,15 @@ class Relay:
         _hang_up(server)
 
 
+def _speaks_http(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 1) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return connection.recv(64).startswith(b"HTTP/")
+    except OSError:
+        return False
+
+
 def _hang_up(end: socket.socket) -> None:
     with suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
@@ -432,7 +497,8 @@ def require(*packages: str) -> None:
 def cloud_sdk(part: str) -> Path:
     """Return a file of the Cloud SDK; without it the test is skipped, which the end of the run says."""
     program = shutil.which("gcloud")
-    path = Path(program or "gcloud").resolve().parents[1] / "platform" / part
+    platform = Path(program or "gcloud").resolve().parents[1] / "platform"
+    path = next(iter(sorted(platform.glob(part))), platform / part)
     if program is None or not path.exists() or shutil.which("java") is None:
         pytest.skip(f"{NOT_TESTED}: {Path(part).stem} (with Java) is not on this machine")
     return path
@@ -460,6 +526,22 @@ def bigquery() -> Iterator[BigQuery]:
     """A BigQuery emulator for the whole run: use datasets of your own in it, and leave it running."""
     require("google.cloud.bigquery")
     with BigQuery(bigquery_environment()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pubsub() -> Iterator[PubSub]:
+    """A Pub/Sub emulator for the whole run: use names of your own in it, and leave it running."""
+    require("google.cloud.pubsub_v1")
+    with PubSub() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def secret_manager() -> Iterator[SecretManager]:
+    """A Secret Manager for the whole run: use names of your own in it, and leave it running."""
+    require("google.cloud.secretmanager_v1", "drongo")
+    with SecretManager() as server:
         yield server
 
 

@@ -43,7 +43,7 @@ def test_a_file_holds_the_address(tmp_path: Path) -> None:
         ("file:nowhere.txt", "cannot be read: No such file or directory"),
         ("file:empty.txt", "is empty"),
         ("file:binary.txt", "it is not text"),
-        ("secret://projects/p/secrets/s", "no secret manager is set up here"),
+        ("secret://slack-webhook", "names no secret; expected secret://projects/PROJECT/secrets/NAME"),
     ],
 )
 def test_an_address_that_is_not_to_be_found_is_an_error_that_names_the_place(

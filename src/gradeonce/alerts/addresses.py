@@ -1,8 +1,9 @@
 """Addresses of channels are secrets: whoever knows a webhook's URL can write to the channel.
 
 A setting names where the address is, and the address is looked up when something is to be sent: `env:NAME` is a
-variable of the environment, `file:PATH` the text of a file, and other schemes, such as `secret://`, belong to resolvers
-that are added with `add_resolver`. Looked up, an address is a `Secret`, which no format, log or traceback shows.
+variable of the environment, `file:PATH` the text of a file, `secret://projects/...` is in Google's Secret Manager, and
+other places belong to resolvers that are added with `add_resolver`. Looked up, an address is a `Secret`, which no
+format, log or traceback shows.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from gradeonce.config import is_reference
-from gradeonce.errors import ConfigError, UsageError
+from gradeonce.errors import ConfigError, TransientAlertError, UsageError
 
 Resolver = Callable[[str], str]
 """Takes a reference, e.g. `secret://project/slack-webhook`, and returns the text it stands for."""
@@ -23,22 +24,26 @@ Resolver = Callable[[str], str]
 SHORTEST_SECRET = 6
 """Parts of an address shorter than this are words, not secrets."""
 
-_resolvers: dict[str, Resolver] = {}
+Forget = Callable[[str], None]
+"""Takes a reference whose text was refused where it was used, and lets the resolver look again."""
+
+_resolvers: dict[str, tuple[Resolver, Forget | None]] = {}
 
 
-def add_resolver(scheme: str, resolver: Resolver) -> None:
+def add_resolver(scheme: str, resolver: Resolver, *, forget: Forget | None = None) -> None:
     """Let addresses that begin with `scheme://` be looked up by this function, in this process.
 
     Args:
-        scheme: `secret`, or `secret+` and a word, for one of several.
-        resolver: Takes the whole reference; raises ConfigError if it cannot.
+        scheme: `secret`, in place of Google's Secret Manager, or `secret+` and a word, for one of several.
+        resolver: Takes the whole reference; raises ConfigError if it cannot, TransientAlertError if it cannot now.
+        forget: Called before a reference is looked up again, whose text was refused; for resolvers that keep texts.
 
     Raises:
         UsageError: If the scheme is another: what a settings file holds could then not be told from an address.
     """
     if not is_reference(f"{scheme}://"):
         raise UsageError(f"A resolver is for secret:// or secret+word://, not for {scheme}://.")
-    _resolvers[scheme] = resolver
+    _resolvers[scheme] = (resolver, forget)
 
 
 @dataclass(frozen=True)
@@ -78,19 +83,21 @@ class Secret:
         return {part for part in parts if len(part.strip("/")) >= SHORTEST_SECRET}
 
 
-def look_up(reference: str, *, base_folder: Path) -> Secret:
+def look_up(reference: str, *, base_folder: Path, was_refused: bool = False) -> Secret:
     """Return the address that a reference stands for; an address stands for itself.
 
     Args:
         reference: `env:NAME`, `file:PATH`, `SCHEME://...` of a resolver, or an address.
         base_folder: What relative paths start from.
+        was_refused: Whether what was found last time is refused, so that nothing that was kept may be returned.
 
     Raises:
         ConfigError: If it is not to be found; the message names the reference and no secret.
+        TransientAlertError: If it may be found later.
     """
     scheme, mark, _ = reference.partition("://")
-    if mark and scheme in _resolvers:
-        text = _resolved(scheme, reference)
+    if mark and (scheme == "secret" or scheme in _resolvers):
+        text = _resolved(scheme, reference, was_refused=was_refused)
     elif reference.startswith("env:"):
         name = reference.removeprefix("env:")
         text = os.environ.get(name, "")
@@ -98,20 +105,24 @@ def look_up(reference: str, *, base_folder: Path) -> Secret:
             raise ConfigError(f"The variable {name}, which holds the address of a channel, is not set or is empty.")
     elif reference.startswith("file:"):
         text = _from_file(base_folder / Path(reference.removeprefix("file:")).expanduser())
-    elif mark and scheme == "secret":
-        raise ConfigError(
-            f"{reference} cannot be looked up: no secret manager is set up here.",
-            hint="Use env:NAME or file:PATH, or add a resolver with gradeonce.alerts.add_resolver().",
-        )
     else:
         text = reference
     return Secret(text.strip())
 
 
-def _resolved(scheme: str, reference: str) -> str:
+def _resolved(scheme: str, reference: str, *, was_refused: bool) -> str:
+    if scheme not in _resolvers:
+        # The one place that is known without being told: Google's.
+        from gradeonce.alerts.secret_manager import SecretManager
+
+        google = SecretManager()
+        add_resolver(scheme, google, forget=google.forget)
+    resolver, forget = _resolvers[scheme]
     try:
-        text = _resolvers[scheme](reference)
-    except ConfigError:
+        if was_refused and forget is not None:
+            forget(reference)
+        text = resolver(reference)
+    except (ConfigError, TransientAlertError):
         raise
     except Exception as error:  # noqa: BLE001
         # Foreign code, whose own words may hold what it was to look up.

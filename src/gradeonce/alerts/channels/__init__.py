@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gradeonce.alerts.addresses import Secret, look_up
-from gradeonce.errors import AlertError, ConfigError
+from gradeonce.errors import AlertError, ConfigError, TransientAlertError
 
 if TYPE_CHECKING:
     from gradeonce.alerts.message import Message
@@ -61,16 +61,34 @@ class Channel:
     base_folder: Path
 
     def send(self, message: Message, *, timeout_seconds: float) -> None:
-        """Send a message.
+        """Send a message. An address that is refused is looked up again, for it may have been replaced meanwhile.
 
         Raises:
             AlertError, TransientAlertError: If it was not taken, or the address is not to be found.
         """
+        address = self._address()
         try:
-            address = look_up(self.reference, base_folder=self.base_folder)
+            KINDS[self.kind]()(address, message, timeout_seconds=timeout_seconds)
+        except TransientAlertError:
+            raise
+        except AlertError as refusal:
+            newest = self._newest() or address
+            if newest == address:
+                raise refusal from None
+            KINDS[self.kind]()(newest, message, timeout_seconds=timeout_seconds)
+
+    def _newest(self) -> Secret | None:
+        try:
+            return self._address(was_refused=True)
+        except AlertError:
+            # The refusal is what is told.
+            return None
+
+    def _address(self, *, was_refused: bool = False) -> Secret:
+        try:
+            return look_up(self.reference, base_folder=self.base_folder, was_refused=was_refused)
         except ConfigError as error:
             raise AlertError(error.message, hint=error.hint) from None
-        KINDS[self.kind]()(address, message, timeout_seconds=timeout_seconds)
 
 
 def channels_of(settings: Settings) -> list[Channel]:
