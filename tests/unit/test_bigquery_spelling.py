@@ -46,6 +46,16 @@ from gradeonce.warehouses.bigquery.spelling import spelled
         ("array_length(x, 1)", "ARRAY_LENGTH(x)"),
         ("regexp_replace(x, 'a', 'b', 'g')", "REGEXP_REPLACE(x, 'a', 'b')"),
         ("(array_agg(x))[1]", "(array_agg(x))[SAFE_ORDINAL(1)]"),
+        ("(CAST($names AS VARCHAR[]))[i]", "(@names)[SAFE_ORDINAL(i)]"),
+        ("CAST(ARRAY['a', 'b'] AS VARCHAR[])", "ARRAY<STRING>['a', 'b']"),
+        ("CAST(ARRAY[] AS DECIMAL(18, 9)[])", "ARRAY<NUMERIC>[]"),
+        ("TIMESTAMP '2026-01-18 07:00:00'", "DATETIME '2026-01-18 07:00:00'"),
+        (
+            "CAST(extract(epoch FROM CAST($now AS TIMESTAMP) - CAST(x AS TIMESTAMP)) AS FLOAT8) / 3600",
+            "CAST((DATETIME_DIFF(CAST(@now AS DATETIME), CAST(x AS DATETIME), MICROSECOND) / 1000000) AS FLOAT64) / 3600",
+        ),
+        ("SELECT a EXCEPT SELECT b", "SELECT a EXCEPT DISTINCT SELECT b"),
+        ("SELECT a EXCEPT ALL SELECT b", "SELECT a EXCEPT ALL SELECT b"),
         ("SELECT x FROM t ORDER BY x, y DESC LIMIT 3", "SELECT x FROM t ORDER BY x NULLS LAST, y DESC LIMIT 3"),
         ("SELECT x FROM t ORDER BY x NULLS FIRST", "SELECT x FROM t ORDER BY x NULLS FIRST"),
         ("string_agg(x, ',' ORDER BY x)", "string_agg(x, ',' ORDER BY x)"),
@@ -100,6 +110,7 @@ def test_nothing_is_in_an_empty_list() -> None:
     """Nor has that a type."""
     assert spelled("a.x = ANY($names) AND b", {"names": []}) == "false AND b"
     assert spelled("a.x = ANY($names) AND b", {"names": ["c"]}) == "a.x IN UNNEST(@names) AND b"
+    assert spelled("FROM unnest($names) AS t (x)", {"names": []}) == "FROM UNNEST(@names) AS x"
 
 
 def test_an_open_bracket_is_an_error() -> None:

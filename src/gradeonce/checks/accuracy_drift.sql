@@ -59,6 +59,7 @@ ORDER BY 1, 2 DESC
 -- name: notes
 -- Figures with too few picks to say.
 {figures}
-SELECT system_id || ': too few to judge its ' || figure || ' (' || CAST(coalesce(n, 0) AS INTEGER) || ' of late, '
-    || CAST(coalesce(n_before, 0) AS INTEGER) || ' before; ' || CAST($drift_minimum AS INTEGER) || ' are needed)'
+SELECT system_id || ': too few to judge its ' || figure || ' (' || CAST(CAST(coalesce(n, 0) AS INTEGER) AS VARCHAR)
+    || ' of late, ' || CAST(CAST(coalesce(n_before, 0) AS INTEGER) AS VARCHAR) || ' before; '
+    || CAST(CAST($drift_minimum AS INTEGER) AS VARCHAR) || ' are needed)'
 FROM pairs WHERE NOT is_enough ORDER BY 1

@@ -69,6 +69,7 @@ def _ledger_facts(sources: Sources, scope: CheckScope) -> dict[str, Any]:
 def _leftover_facts(sources: Sources, scope: CheckScope) -> dict[str, Any]:
     found = sources.warehouse.leftovers()
     return {
+        "leftover_count": len(found),
         "leftovers": [leftover.name for leftover in found],
         "leftover_kinds": [leftover.kind for leftover in found],
         "leftover_bytes": [leftover.bytes for leftover in found],

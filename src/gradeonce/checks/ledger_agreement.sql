@@ -10,4 +10,4 @@ SELECT $partitions_verified
 
 -- name: findings
 -- What the verification found.
-SELECT unnest(CAST($ledger_findings AS VARCHAR[])) AS finding
+SELECT finding FROM unnest(CAST($ledger_findings AS VARCHAR[])) AS f (finding)

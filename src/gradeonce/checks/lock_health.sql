@@ -33,9 +33,10 @@ UNION ALL
 SELECT l.since, CASE WHEN l.is_held THEN 'held for too long' ELSE 'stuck: never released, and run out' END,
     l.lease, l.holder, l.seconds
 FROM (
-    SELECT unnest(CAST($leases AS VARCHAR[])) AS lease, unnest(CAST($lease_holders AS VARCHAR[])) AS holder,
-        unnest(CAST($lease_since AS VARCHAR[])) AS since, unnest(CAST($lease_seconds AS FLOAT8[])) AS seconds,
-        unnest(CAST($lease_is_held AS BOOLEAN[])) AS is_held
+    SELECT (CAST($leases AS VARCHAR[]))[i] AS lease, (CAST($lease_holders AS VARCHAR[]))[i] AS holder,
+        (CAST($lease_since AS VARCHAR[]))[i] AS since, (CAST($lease_seconds AS FLOAT8[]))[i] AS seconds,
+        (CAST($lease_is_held AS BOOLEAN[]))[i] AS is_held
+    FROM generate_series(1, $lease_count) AS n (i)
 ) AS l
 WHERE NOT l.is_held OR l.seconds > CAST($lease_held_warn_seconds AS FLOAT8)
 ORDER BY 1, 3

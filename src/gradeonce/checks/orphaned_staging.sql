@@ -12,9 +12,10 @@ SELECT count(*) FROM ledger
 -- Files of runs that ended without publishing, and batches that nobody has merged; older than any run takes.
 SELECT o.name, o.kind, o.rows, o.bytes, CAST(o.hours AS DECIMAL(18, 1)) AS hours_old
 FROM (
-    SELECT unnest(CAST($leftovers AS VARCHAR[])) AS name, unnest(CAST($leftover_kinds AS VARCHAR[])) AS kind,
-        CAST(NULL AS BIGINT) AS rows, unnest(CAST($leftover_bytes AS BIGINT[])) AS bytes,
-        unnest(CAST($leftover_hours AS FLOAT8[])) AS hours
+    SELECT (CAST($leftovers AS VARCHAR[]))[i] AS name, (CAST($leftover_kinds AS VARCHAR[]))[i] AS kind,
+        CAST(NULL AS BIGINT) AS rows, (CAST($leftover_bytes AS BIGINT[]))[i] AS bytes,
+        (CAST($leftover_hours AS FLOAT8[]))[i] AS hours
+    FROM generate_series(1, $leftover_count) AS n (i)
     UNION ALL
     SELECT split_part(f.partition, '/', 1), 'staged batch', CAST(sum(f.rows) AS BIGINT), NULL,
         CAST(

@@ -20,9 +20,9 @@ dates AS (
     FROM players GROUP BY game_date
 ),
 shares AS (
-    SELECT d.game_date, d.players, d.voids, d.void_reason, sum(h.players) AS players_before, sum(h.voids) AS voids_before
-    FROM dates d
-    LEFT JOIN dates h ON h.game_date BETWEEN d.game_date - CAST($usual_days AS INTEGER) AND d.game_date - 1
+    SELECT d.game_date, d.players, d.voids, d.void_reason,
+        sum(h.players) FILTER (WHERE {before}) AS players_before, sum(h.voids) FILTER (WHERE {before}) AS voids_before
+    FROM dates d CROSS JOIN dates h
     WHERE d.game_date BETWEEN $first_date AND $last_date
     GROUP BY d.game_date, d.players, d.voids, d.void_reason
 ),
@@ -37,6 +37,10 @@ bounds AS (
     FROM (SELECT *, voids / players AS share, voids_before / players_before AS usual_share FROM shares) AS rates
     CROSS JOIN (SELECT CAST($drift_z AS FLOAT8) AS z) AS level
 )
+
+-- name: before
+-- Whether one date is among the usual days before another.
+h.game_date BETWEEN d.game_date - CAST($usual_days AS INTEGER) AND d.game_date - 1
 
 -- name: considered
 -- Dates with enough players, that day and before.
@@ -57,7 +61,8 @@ ORDER BY 1
 -- name: notes
 -- Dates with too few players to say.
 {shares}
-SELECT CAST(game_date AS VARCHAR) || ': too few players to judge its voids (' || CAST(players AS INTEGER) || ', '
-    || CAST(coalesce(players_before, 0) AS INTEGER) || ' before; ' || CAST($void_minimum AS INTEGER) || ' and '
-    || CAST(5 * $void_minimum AS INTEGER) || ' are needed)'
+SELECT CAST(game_date AS VARCHAR) || ': too few players to judge its voids ('
+    || CAST(CAST(players AS INTEGER) AS VARCHAR) || ', ' || CAST(CAST(coalesce(players_before, 0) AS INTEGER) AS VARCHAR)
+    || ' before; ' || CAST(CAST($void_minimum AS INTEGER) AS VARCHAR) || ' and '
+    || CAST(CAST(5 * $void_minimum AS INTEGER) AS VARCHAR) || ' are needed)'
 FROM bounds WHERE NOT is_enough ORDER BY 1

@@ -28,6 +28,7 @@ _TYPES = {
     "BIGINT": "INT64",
     "BOOLEAN": "BOOL",
     "DOUBLE": "FLOAT64",
+    "FLOAT8": "FLOAT64",
     "DATE": "DATE",
     "JSON": "JSON",
 }
@@ -199,15 +200,20 @@ def _decimals(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _bound_lists(tokens: list[Token]) -> list[Token]:
-    """`CAST($list AS T[])` is the list: what is bound has its type."""
+def _lists(tokens: list[Token]) -> list[Token]:
+    """`CAST($list AS T[])` is the list: what is bound has its type. `CAST(ARRAY[x] AS T[])` is `ARRAY<T>[x]`."""
     for at in range(len(tokens) - 2, -1, -1):
         if tokens[at].upper() != "CAST" or tokens[at + 1] != "(":
             continue
         closed = _closing(tokens, at + 1)
         inside = tokens[at + 2 : closed]
         if inside[-2:] == ["[", "]"]:
-            tokens[at : closed + 1] = inside[: _before(inside, _last(inside, "as")) + 1]
+            named = _last(inside, "as")
+            values = inside[: _before(inside, named) + 1]
+            if values[0].upper() == "ARRAY":
+                kind = inside[_next(inside, named + 1)].upper()
+                values[1:1] = ["<", _TYPES.get(kind, "NUMERIC"), ">"]
+            tokens[at : closed + 1] = values
     return tokens
 
 
@@ -330,14 +336,31 @@ _CALLS: Mapping[str, Callable[[list[list[Token]]], list[Token]]] = {
 
 
 def _elements(tokens: list[Token]) -> list[Token]:
-    """`(list)[1]` is `(list)[SAFE_ORDINAL(1)]`: beyond its end there is a null, not an error."""
+    """`(list)[i]` is `(list)[SAFE_ORDINAL(i)]`: beyond its end there is a null, not an error."""
     for at in range(len(tokens) - 3, 0, -1):
-        if tokens[at] == "[" and tokens[at - 1] == ")" and tokens[at + 1].isdigit() and tokens[at + 2] == "]":
+        if tokens[at] == "[" and tokens[at - 1] == ")" and tokens[at + 1].isalnum() and tokens[at + 2] == "]":
             tokens[at + 1 : at + 2] = ["SAFE_ORDINAL", "(", tokens[at + 1], ")"]
     return tokens
 
 
 _DAY = re.compile(r"[$@]day|\w+_date")
+
+
+def _instants(tokens: list[Token]) -> list[Token]:
+    """`TIMESTAMP '...'` is `DATETIME '...'`; `extract(epoch FROM a - b)` is the seconds between two of them."""
+    for at in range(len(tokens) - 1, -1, -1):
+        after = _next(tokens, at + 1)
+        if tokens[at].upper() == "TIMESTAMP" and tokens[after : after + 1] and tokens[after][0] == "'":
+            tokens[at] = "DATETIME"
+        if tokens[at].lower() == "epoch" and tokens[_before(tokens, at)] == "(":
+            opened = _before(tokens, at)
+            closed = _closing(tokens, opened)
+            between = tokens[_next(tokens, after + 1) : closed]
+            minus = between.index("-")
+            first, second = between[: _before(between, minus) + 1], between[_next(between, minus + 1) :]
+            difference = ["DATETIME_DIFF", "(", *first, ",", " ", *second, ",", " ", "MICROSECOND", ")"]
+            tokens[_before(tokens, opened) : closed + 1] = ["(", *difference, " ", "/", " ", "1000000", ")"]
+    return tokens
 
 
 def _days_between(tokens: list[Token]) -> list[Token]:
@@ -410,10 +433,11 @@ def _common_tables(tokens: list[Token]) -> list[Token]:
 
 
 def _unions(tokens: list[Token]) -> list[Token]:
-    """`UNION` alone is `UNION DISTINCT`."""
+    """`UNION` alone is `UNION DISTINCT`, and `EXCEPT SELECT` likewise; `SELECT * EXCEPT (x)` is something else."""
     for at in range(len(tokens) - 1, -1, -1):
-        if tokens[at].upper() == "UNION" and tokens[_next(tokens, at + 1)].upper() not in ("ALL", "DISTINCT"):
-            tokens[at] = "UNION DISTINCT"
+        word, following = tokens[at].upper(), "".join(tokens[_next(tokens, at + 1) :][:1]).upper()
+        if (word == "UNION" and following not in ("ALL", "DISTINCT")) or (word == "EXCEPT" and following == "SELECT"):
+            tokens[at] = f"{word} DISTINCT"
     return tokens
 
 
@@ -422,7 +446,8 @@ def _without_empty_lists(tokens: list[Token], values: Mapping[str, Any]) -> list
     at = 1
     while at + 3 < len(tokens):
         word, opened, name, closed = tokens[at : at + 4]
-        if (word.upper(), opened, closed) == ("UNNEST", "(", ")") and values.get(name[1:], True) in ([], ()):
+        is_in = tokens[_before(tokens, at)].upper() == "IN"
+        if is_in and (word.upper(), opened, closed) == ("UNNEST", "(", ")") and values.get(name[1:], True) in ([], ()):
             start = _operand_start(tokens, _before(tokens, _before(tokens, at)))
             tokens[start : at + 4] = ["false"]
             at = start
@@ -432,8 +457,8 @@ def _without_empty_lists(tokens: list[Token], values: Mapping[str, Any]) -> list
 
 _RULES: tuple[Callable[[list[Token]], list[Token]], ...] = (
     _casts,
+    _lists,
     _decimals,
-    _bound_lists,
     _lists_as_tables,
     _json_fields,
     _filters,
@@ -441,6 +466,7 @@ _RULES: tuple[Callable[[list[Token]], list[Token]], ...] = (
     _matches,
     _squares,
     _remainders,
+    _instants,
     _days_between,
     _calls,
     _elements,

@@ -164,7 +164,6 @@ class BigQueryStage:
             reason=spelled(reason_sql),
             key_json=json_of(table, table.key, "d.{0}"),
             row_json=json_of(table, table.column_names, "d.{0}"),
-            columns=columns_of(table),
             row_text=text_of(table.columns),
             new=new,
             old=self._own(self._old),
