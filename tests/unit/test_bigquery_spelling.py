@@ -51,8 +51,8 @@ from gradeonce.warehouses.bigquery.spelling import spelled
         ("CAST(ARRAY[] AS DECIMAL(18, 9)[])", "ARRAY<NUMERIC>[]"),
         ("TIMESTAMP '2026-01-18 07:00:00'", "DATETIME '2026-01-18 07:00:00'"),
         (
-            "CAST(extract(epoch FROM CAST($now AS TIMESTAMP) - CAST(x AS TIMESTAMP)) AS FLOAT8) / 3600",
-            "CAST((DATETIME_DIFF(CAST(@now AS DATETIME), CAST(x AS DATETIME), MICROSECOND) / 1000000) AS FLOAT64) / 3600",
+            "CAST(extract(epoch FROM CAST($now AS TIMESTAMP) - y) AS FLOAT8) / 60",
+            "CAST((DATETIME_DIFF(CAST(@now AS DATETIME), y, MICROSECOND) / 1000000) AS FLOAT64) / 60",
         ),
         ("SELECT a EXCEPT SELECT b", "SELECT a EXCEPT DISTINCT SELECT b"),
         ("SELECT a EXCEPT ALL SELECT b", "SELECT a EXCEPT ALL SELECT b"),
