@@ -1,6 +1,6 @@
 """Books in the BigQuery emulator, which takes the longer for every answer the more tables there are in it.
 
-So a file of tests makes one, leaves out the tables that it does not need, and empties it from test to test.
+So a file of tests makes one that has no more than the tables it needs, and empties it from test to test.
 """
 
 from __future__ import annotations
@@ -8,22 +8,25 @@ from __future__ import annotations
 import itertools
 import os
 
+from gradeonce.schema import REVISIONS
+from gradeonce.statements import statement
+from gradeonce.warehouses.bigquery import layout
 from gradeonce.warehouses.bigquery.connection import Connection
-from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
+from gradeonce.warehouses.bigquery.state import as_script
 
 _numbers = itertools.count(1)
-_FILLED = ("row_tables", "publish_fences", "loaded_contents", "ledger", "grade_revisions")
-_KEPT = {*_FILLED, "ledger_head", "schema_steps"}
-_VIEWS = ("grading_runs", "loads")
+_FILLED = ("row_tables", "publish_fences", "ledger", REVISIONS.name)
+_KEPT = {*_FILLED, "loaded_contents", "ledger_head"}
 
 
 def small_book() -> str:
     """Make a book that has no more than what publishing needs; return its URL."""
     url = f"bigquery://demo/book_{os.getpid()}_{next(_numbers)}"
-    BigQueryWarehouse.create(url)
     connection = Connection(url)
-    connection.execute(";\n".join(f"DROP VIEW `{name}`" for name in _VIEWS))
-    _drop_others(connection)
+    state = statement("gradeonce.warehouses.bigquery.sql", "layout.sql", "step_state").split(";\n")
+    connection.execute(
+        as_script([f"CREATE SCHEMA `demo`.`{connection.place.dataset}`", *state, layout.table_text(REVISIONS)])
+    )
     connection.close()
     return url
 
@@ -33,12 +36,6 @@ def empty_book(url: str) -> None:
     connection = Connection(url)
     texts = [f"DELETE FROM `{name}` WHERE TRUE" for name in _FILLED]
     texts.append("UPDATE ledger_head SET number = 0, entry_hash = REPEAT('0', 64) WHERE TRUE")
-    connection.execute(";\n".join(texts))
-    _drop_others(connection)
+    texts += [f"DROP TABLE `{name}`" for name in sorted(connection.tables() - _KEPT)]
+    connection.execute(as_script(texts))
     connection.close()
-
-
-def _drop_others(connection: Connection) -> None:
-    others = sorted(connection.tables() - _KEPT)
-    if others:
-        connection.execute(";\n".join(f"DROP TABLE `{name}`" for name in others))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from servers import NOT_TESTED, bigquery, firestore, postgres, pubsub, secret_manager, valkey
+from servers import ALL_BIGQUERY, NOT_TESTED, bigquery, firestore, postgres, pubsub, secret_manager, valkey
 
 __all__ = ["bigquery", "firestore", "postgres", "pubsub", "real_data", "secret_manager", "valkey"]
 
@@ -20,6 +20,13 @@ def real_data() -> Path:
     if not (REAL_DATA / "boxscores_official.csv.gz").is_file():
         pytest.skip(f"the real data is not here: {REAL_DATA} holds no boxscores_official.csv.gz")
     return REAL_DATA
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch for what takes too long to be tested every time."""
+    parser.addoption(
+        ALL_BIGQUERY, action="store_true", help="run the tests on the BigQuery emulator that take minutes, too"
+    )
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

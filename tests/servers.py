@@ -31,6 +31,16 @@ NOT_TESTED = "NOT TESTED"
 """How a skip begins that the end of the run must name, because no machine can be made to have what it needs by pip."""
 
 
+ALL_BIGQUERY = "--all-bigquery"
+"""The switch for tests on the BigQuery emulator that take minutes."""
+
+
+def only_with_all_bigquery(config: pytest.Config) -> None:
+    """Skip a test unless it was asked for; the end of the run says so."""
+    if not config.getoption(ALL_BIGQUERY):
+        pytest.skip(f"{NOT_TESTED}: it takes minutes on the BigQuery emulator; `pytest {ALL_BIGQUERY}` runs it")
+
+
 class Server(ABC):
     """A server that a test may stop, kill, pause and start again on the same port. Always used as a context."""
 
@@ -309,9 +319,15 @@ class Firestore(Server):
 class BigQuery(Server):
     """An emulator of BigQuery, which runs in an environment of its own. Clients find it by the environment."""
 
-    def __init__(self, environment: Path) -> None:
+    def __init__(self, environment: Path, *, as_published: bool = False) -> None:
+        """Take note of it.
+
+        Args:
+            environment: Where it is installed.
+            as_published: Without the quicker look-ups of `quick_bigquery`.
+        """
         super().__init__()
-        self._environment = environment
+        self._environment, self._as_published = environment, as_published
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._storage_port: int = probe.getsockname()[1]
@@ -323,8 +339,10 @@ class BigQuery(Server):
 
     def _command(self) -> Sequence[str]:
         where = ["--host", "127.0.0.1", "--port", str(self.port), "--grpc-port", str(self._storage_port)]
-        program = str(self._environment / "bin" / "local-bigquery")
-        return [program, *where, "--project", "demo", "--data-dir", str(self.folder / "data")]
+        programs = self._environment / "bin"
+        quick = [programs / "python", Path(__file__).with_name("quick_bigquery.py")]
+        program = [programs / "local-bigquery"] if self._as_published else quick
+        return [*map(str, program), *where, "--project", "demo", "--data-dir", str(self.folder / "data")]
 
     def _options(self) -> dict[str, Any]:
         # Its extensions lie in the home that was given to it when it was made.
@@ -522,10 +540,11 @@ def bigquery_environment() -> Path:
 
 
 @pytest.fixture(scope="session")
-def bigquery() -> Iterator[BigQuery]:
+def bigquery(pytestconfig: pytest.Config) -> Iterator[BigQuery]:
     """A BigQuery emulator for the whole run: use datasets of your own in it, and leave it running."""
     require("google.cloud.bigquery")
-    with BigQuery(bigquery_environment()) as server:
+    as_published = bool(pytestconfig.getoption(ALL_BIGQUERY))
+    with BigQuery(bigquery_environment(), as_published=as_published) as server:
         yield server
 
 

@@ -102,6 +102,7 @@ class Connection:
         self._maximum = maximum_bytes_billed
         self._client: bigquery.Client | None = None
         self.cost = Cost()
+        self._seen: set[str] = set()
 
     @property
     def client(self) -> bigquery.Client:
@@ -175,6 +176,12 @@ class Connection:
                 return {one.table_id for one in self.client.list_tables(f"{self.place.project}.{self.place.dataset}")}
             except NotFound:
                 return set()
+
+    def has(self, name: str) -> bool:
+        """Say whether a table is there; one that was is not asked for again, so only for those that stay."""
+        if name not in self._seen:
+            self._seen |= self.tables()
+        return name in self._seen
 
     def size_and_age(self, name: str) -> list[tuple[int, datetime]]:
         """Return how many bytes a table takes up and when it was last written; nothing where there is none."""

@@ -8,7 +8,7 @@ from gradeonce.statements import statement
 from gradeonce.warehouses.bigquery import state
 from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
 from gradeonce.warehouses.bigquery.connection import Connection
-from gradeonce.warehouses.bigquery.rows import partition_type, quoted
+from gradeonce.warehouses.bigquery.rows import literal, partition_type, quoted
 
 STEPS = ("state", "row_tables", "views")
 """What `init` does, in order; a step that was done is never done again, and a new one goes to the end."""
@@ -40,11 +40,13 @@ def migrate(connection: Connection) -> bool:
     there = connection.tables()
     texts = [text for number, step in enumerate(STEPS, start=1) if number > done for text in _step(connection, step)]
     texts += [small_table_text(table) for table in SMALL_TABLES if table.name not in there]
+    texts += [
+        _sql("add_step", number=str(number), name=literal(step))
+        for number, step in enumerate(STEPS, 1)
+        if number > done
+    ]
     if texts:
         connection.execute(state.as_script(texts))
-    for number, step in enumerate(STEPS, start=1):
-        if number > done:
-            connection.execute(_sql("add_step"), {"number": number, "name": step})
     return bool(texts)
 
 

@@ -30,14 +30,14 @@ def keep(connection: Connection, clock: Clock, table: SmallTable, rows: Sequence
     given = {"rows": json.dumps(list(written.values()), default=str)}
     insert = state.Counted(_insert(table))
     texts = [_delete(table), insert] if replace else [insert]
-    if table.name not in connection.tables():
+    if not connection.has(table.name):
         connection.execute(layout.small_table_text(table))
     return state.counted_in_turn(connection, clock, texts, given)
 
 
 def kept(connection: Connection, table: SmallTable) -> Rows:
     """See `Warehouse.kept`."""
-    if table.name not in connection.tables():
+    if not connection.has(table.name):
         return Rows(table.column_names, [])
     columns = ", ".join(map(quoted, table.column_names))
     key = ", ".join(map(quoted, table.key))
@@ -47,7 +47,7 @@ def kept(connection: Connection, table: SmallTable) -> Rows:
 
 def drop_kept(connection: Connection, clock: Clock, table: SmallTable, keys: Sequence[Params]) -> int:
     """See `Warehouse.drop_kept`."""
-    if not keys or table.name not in connection.tables():
+    if not keys or not connection.has(table.name):
         return 0
     given = {"rows": json.dumps([key_of(table, key) for key in keys], default=str)}
     return state.counted_in_turn(connection, clock, [state.Counted(_delete(table))], given)

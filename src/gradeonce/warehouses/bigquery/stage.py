@@ -179,6 +179,7 @@ class BigQueryStage:
             texts += self._verify_in_place(moves)
         for table in self._derived:
             texts += self._replace(table, moves, f"{self._name}_{table.name}", carries=False)
+        texts += self._counted(moves)
         texts += self._add_revisions()
         drafts = [self._by_server_clock(entry) for entry in entries]
         links = state.Commit(self._run_id, moves, drafts, texts).run(self._connection, self._clock)
@@ -200,7 +201,7 @@ class BigQueryStage:
         return f"CREATE TABLE {self._own(name)} OPTIONS ({expiring()}) AS {select}"
 
     def _replace(self, table: Table, moves: Sequence[Move], staged: str, *, carries: bool) -> list[str]:
-        partitions = sorted(m.partition for m in moves if m.table == table.name and m.change is Change.REPLACE)
+        partitions = _replaced(table, moves)
         if not partitions:
             return []
         own, rows = self._own(table.name), within(table, partitions)
@@ -217,9 +218,6 @@ class BigQueryStage:
             )
         else:
             put = sql("put", table=own, columns=columns_of(table), staged=self._own(staged), within=rows)
-        counted = state.sql(
-            "counted", table=own, partition=quoted(table.partition), within=rows, name=literal(table.name)
-        )
         seen = []
         if table is self._table and self._compared and not carries:
             # What goes must be what was looked at: nobody but us may have put a row there that would now vanish.
@@ -227,7 +225,22 @@ class BigQueryStage:
                 f"IF @@row_count <> (SELECT COUNT(*) FROM {self._own(self._old)}) "
                 "THEN RAISE USING MESSAGE = 'gradeonce: other rows stand than were staged'; END IF"
             ]
-        return [f"DELETE FROM {own} WHERE {rows}", *seen, put, counted]
+        return [f"DELETE FROM {own} WHERE {rows}", *seen, put]
+
+    def _counted(self, moves: Sequence[Move]) -> list[str]:
+        """Return what counts the rows that now stand."""
+        standing = [
+            state.sql(
+                "standing",
+                table=self._own(table.name),
+                partition=quoted(table.partition),
+                within=within(table, partitions),
+                name=literal(table.name),
+            )
+            for table in (self._table, *self._derived)
+            if (partitions := _replaced(table, moves))
+        ]
+        return [state.sql("counted", standing=" UNION ALL ".join(standing))] if standing else []
 
     def _verify_in_place(self, moves: Sequence[Move]) -> list[str]:
         """Return what sees that the rows that were looked at are still the rows that stand."""
@@ -265,6 +278,10 @@ class BigQueryStage:
         cost = self._connection.cost
         billed = {"bytes_billed": cost.bytes_billed, "slot_milliseconds": cost.slot_milliseconds}
         return replace(entry, details={**entry.details, **billed, "inputs_read_at": self._read_at})
+
+
+def _replaced(table: Table, moves: Sequence[Move]) -> list[str]:
+    return sorted(m.partition for m in moves if m.table == table.name and m.change is Change.REPLACE)
 
 
 def _carried(name: str, is_stamp: bool) -> str:

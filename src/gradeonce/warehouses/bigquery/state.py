@@ -23,7 +23,7 @@ from gradeonce.errors import (
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import statement
-from gradeonce.warehouses.base import OnStep, Params
+from gradeonce.warehouses.base import OnStep, Params, Rows
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.definitions import defined_table, definition
 
@@ -52,19 +52,20 @@ def all_fences(connection: Connection) -> list[Fence]:
     return [Fence(*row) for row in connection.query(sql("all_fences"), ours=False).rows]
 
 
-def now(connection: Connection) -> str:
-    """Return the server's clock, ISO 8601 UTC."""
-    return str(connection.query(sql("now"), ours=False).rows[0][0])
-
-
 def entries(connection: Connection) -> list[Entry]:
     """Return the whole chain, oldest first."""
     return [_entry(row) for row in connection.query(sql("entries"), ours=False).dicts()]
 
 
+def now_and_tables(connection: Connection) -> tuple[str, list[Table]]:
+    """Return the server's clock, and every table that was ever written by then: one answer for both."""
+    rows = connection.query(sql("now_and_tables"), ours=False).rows
+    return str(rows[0][0]), [defined_table(text) for _, text in rows if text is not None]
+
+
 def tables(connection: Connection) -> list[Table]:
     """Return every table that was ever written."""
-    return [defined_table(text) for (text,) in connection.query(sql("tables"), ours=False).rows]
+    return now_and_tables(connection)[1]
 
 
 def known_fences(connection: Connection, table: Table) -> tuple[bool, dict[str, Fence]]:
@@ -74,7 +75,28 @@ def known_fences(connection: Connection, table: Table) -> tuple[bool, dict[str, 
         RefusedForSafety: If one of that name but with other columns was written: old and new rows could not be read
             together.
     """
-    rows = connection.query(sql("known_fences"), {"table": table.name}, ours=False).rows
+    return _known(table, connection.query(sql("known_fences"), {"table": table.name}, ours=False))
+
+
+def create_fences(
+    connection: Connection, clock: Clock, table: Table, absent: Sequence[str], *, before: Sequence[str]
+) -> dict[str, Fence]:
+    """Make the fences that are missing, remember the table if nobody did, and return all its fences.
+
+    Args:
+        absent: Partitions without a fence.
+        before: What is to be run first, outside the transaction: it makes the table.
+
+    Raises:
+        RefusedForSafety: See `known_fences`.
+    """
+    values = {"name": table.name, "definition": definition(table), "table": table.name, "partitions": list(absent)}
+    texts = [sql("remember_table"), sql("create_fences")]
+    return _known(table, in_turn(connection, clock, texts, values, before=before, answer=sql("known_fences")))[1]
+
+
+def _known(table: Table, answer: Rows) -> tuple[bool, dict[str, Fence]]:
+    rows = answer.rows
     known = rows[0][0]
     if known is not None and known != definition(table):
         raise RefusedForSafety(
@@ -94,21 +116,29 @@ class Counted(str):
 
 
 def counted_in_turn(connection: Connection, clock: Clock, texts: Sequence[str], params: Params) -> int:
-    """Run statements as one transaction of their own, again if a neighbour's came in between.
-
-    Returns:
-        How many rows were touched by those that are `Counted`, together.
-    """
+    """Run statements as one transaction of their own; return how many rows those touched that are `Counted`."""
     counting = ["SET touched_rows = touched_rows + @@row_count"]
     parts = [part for text in texts for part in (text, *(counting if isinstance(text, Counted) else []))]
-    script = as_script(
-        ["DECLARE touched_rows INT64 DEFAULT 0", sql("begin"), *parts, sql("end"), "SELECT touched_rows"]
-    )
+    declared = ["DECLARE touched_rows INT64 DEFAULT 0"]
+    answer = in_turn(connection, clock, parts, params, before=declared, answer="SELECT touched_rows")
+    return int(answer.rows[0][0])
+
+
+def in_turn(
+    connection: Connection, clock: Clock, texts: Sequence[str], params: Params, *, before: Sequence[str], answer: str
+) -> Rows:
+    """Run statements as one transaction of their own, again if a neighbour's came in between.
+
+    Args:
+        before: Statements in front of the transaction; they may be run more than once.
+        answer: The statement behind it whose rows are returned.
+    """
+    script = as_script([*before, sql("begin"), *texts, sql("end"), answer])
     # Two processes that met once must not meet again and again, so each backs off by amounts of its own.
     jitter = random.Random(f"{platform.node()} {os.getpid()}")
     for attempt in range(1, COMMIT_ATTEMPTS + 1):
         try:
-            return int(connection.query(script, params, ours=False).rows[0][0])
+            return connection.query(script, params, ours=False)
         except GradeonceError as error:
             # A conflict may be told in words that nobody documents; a statement that is really wrong fails again.
             if attempt >= (COMMIT_ATTEMPTS if error.is_transient else UNKNOWN_ATTEMPTS):
@@ -250,6 +280,7 @@ def _step(move: Move) -> dict[str, str | int | bool | None]:
         "rows": move.rows,
         "content_hash": move.content_hash,
         "keeps": move.change is Change.KEEP,
+        "replaces": move.change is Change.REPLACE,
     }
 
 

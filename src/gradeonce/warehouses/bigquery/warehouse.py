@@ -21,7 +21,6 @@ from gradeonce.warehouses.bigquery.rows import columns_of, everything, only_word
 from gradeonce.warehouses.bigquery.spelling import spelled
 from gradeonce.warehouses.bigquery.stage import BigQueryStage
 from gradeonce.warehouses.bigquery.verify import verify_tables
-from gradeonce.warehouses.definitions import definition
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 
@@ -62,7 +61,7 @@ class BigQueryWarehouse:
         """
         self._connection = Connection(url, maximum_bytes_billed=maximum_bytes_billed)
         self._clock, self._threads = clock or SystemClock(), threads
-        self._as_of: str | None = None
+        self._steady: tuple[str, list[Table]] | None = None
 
     @staticmethod
     def create(url: str) -> bool:
@@ -95,17 +94,8 @@ class BigQueryWarehouse:
         is_known, found = state.known_fences(self._connection, table)
         absent = sorted({partition for partition in partitions if partition not in found})
         if absent:
-            if not is_known and table.name not in _BUILT_IN:
-                self._connection.execute(layout.table_text(table))
-            values = {
-                "name": table.name,
-                "definition": definition(table),
-                "table": table.name,
-                "partitions": absent,
-            }
-            texts = [state.sql("remember_table"), state.sql("create_fences")]
-            state.counted_in_turn(self._connection, self._clock, texts, values)
-            found = state.known_fences(self._connection, table)[1]
+            making = [] if is_known or table.name in _BUILT_IN else [layout.table_text(table)]
+            found = state.create_fences(self._connection, self._clock, table, absent, before=making)
         return {partition: found[partition] for partition in partitions}
 
     def all_fences(self, table: Table) -> list[Fence]:
@@ -126,19 +116,19 @@ class BigQueryWarehouse:
     @contextmanager
     def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[BigQueryReader]:
         """See `Warehouse.reader`. Everything in it is as of one instant, by time travel."""
-        as_of = self._as_of or state.now(self._connection)
-        yield BigQueryReader(self._connection, self._relations(as_of, inputs))
+        as_of, tables = self._steady or state.now_and_tables(self._connection)
+        yield BigQueryReader(self._connection, self._relations(as_of, tables, inputs))
 
     @contextmanager
     def steady(self) -> Iterator[None]:
         """See `Warehouse.steady`."""
-        if self._as_of is not None:
+        if self._steady is not None:
             raise UsageError("This is within a steady block already.")
-        self._as_of = state.now(self._connection)
+        self._steady = state.now_and_tables(self._connection)
         try:
             yield
         finally:
-            self._as_of = None
+            self._steady = None
 
     @contextmanager
     def engine(self) -> Iterator[DuckDBPyConnection]:
@@ -286,9 +276,11 @@ class BigQueryWarehouse:
         ]
 
     def _tables(self) -> dict[str, Table]:
-        return {table.name: table for table in (*state.tables(self._connection), *ROW_TABLES)}
+        return _by_name(state.tables(self._connection))
 
-    def _relations(self, as_of: str, inputs: Mapping[str, tuple[str, ...] | None] | None) -> dict[str, str]:
+    def _relations(
+        self, as_of: str, tables: Sequence[Table], inputs: Mapping[str, tuple[str, ...] | None] | None
+    ) -> dict[str, str]:
         """Return, by name, the SELECT of every table as of an instant."""
         place = self._connection.place
         moment = f"FOR SYSTEM_TIME AS OF TIMESTAMP '{as_of}'"
@@ -297,7 +289,7 @@ class BigQueryWarehouse:
             return f"{quoted(place.project)}.{quoted(place.dataset)}.{quoted(name)} {moment}"
 
         relations = {}
-        for name, table in self._tables().items():
+        for name, table in _by_name(tables).items():
             wanted = (inputs or {}).get(name)
             rows = everything(table) if wanted is None else within(table, wanted)
             relations[name] = f"SELECT {columns_of(table)} FROM {rows_of(name)} WHERE {rows}"
@@ -310,6 +302,11 @@ class BigQueryWarehouse:
         place = self._connection.place
         for name in names:
             self._connection.client.delete_table(f"{place.project}.{place.dataset}.{name}", not_found_ok=True)
+
+
+def _by_name(tables: Sequence[Table]) -> dict[str, Table]:
+    """Return tables that were written, and ours whether they were or not."""
+    return {table.name: table for table in (*tables, *ROW_TABLES)}
 
 
 class BigQueryReader:

@@ -9,7 +9,7 @@ SELECT COALESCE(MAX(number), 0) AS done FROM schema_steps
 -- name: add_step
 -- Remember a step; a second maker of the same adds nothing.
 INSERT INTO schema_steps (number, name, done_at)
-SELECT * FROM (SELECT @number AS number, @name AS name, CURRENT_TIMESTAMP() AS done_at) AS n
+SELECT * FROM (SELECT {number} AS number, {name} AS name, CURRENT_TIMESTAMP() AS done_at) AS n
 WHERE n.number NOT IN (SELECT number FROM schema_steps)
 
 -- name: step_state

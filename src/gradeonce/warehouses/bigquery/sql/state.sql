@@ -1,7 +1,3 @@
--- name: now
--- The server's clock, ISO 8601 UTC.
-SELECT FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6S+00:00', CURRENT_TIMESTAMP(), 'UTC') AS now
-
 -- name: declare_read_at
 -- The server's clock before anything is read.
 DECLARE read_at STRING DEFAULT FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6S+00:00', CURRENT_TIMESTAMP(), 'UTC')
@@ -53,9 +49,11 @@ DELETE FROM row_tables WHERE name = @table;
 -- name: end
 COMMIT TRANSACTION;
 
--- name: tables
--- The definition of every table that was ever written.
-SELECT definition FROM row_tables ORDER BY name
+-- name: now_and_tables
+-- The server's clock, and the definition of every table that was ever written: a row without one where none was.
+SELECT n.now, t.definition
+FROM (SELECT FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6S+00:00', CURRENT_TIMESTAMP(), 'UTC') AS now) AS n
+LEFT JOIN row_tables AS t ON TRUE ORDER BY t.name
 
 -- name: head
 -- The end of the chain, and the server's clock read with it, so that instants rise with the numbers.
@@ -94,17 +92,22 @@ IF (
         AND f.seq = CAST(JSON_VALUE(j, '$.base_seq') AS INT64)
 ) <> @watching THEN RAISE USING MESSAGE = 'gradeonce: a watched fence moved'; END IF;
 
+-- name: standing
+-- How many rows of replaced partitions stand in one table.
+SELECT {name} AS table_name, CAST({partition} AS STRING) AS part, COUNT(*) AS row_count
+FROM {table} WHERE {within} GROUP BY 1, 2
+
 -- name: counted
--- What now stands is counted inside the transaction; other than was staged takes it back.
+-- What now stands is counted inside the transaction, for all tables at once; other than was staged takes it back.
 IF (
     SELECT COUNT(*) FROM (
-        SELECT COALESCE(s.part, w.part) AS part, COALESCE(s.row_count, 0) AS has, COALESCE(w.row_count, 0) AS wanted
-        FROM (SELECT CAST({partition} AS STRING) AS part, COUNT(*) AS row_count FROM {table} WHERE {within} GROUP BY 1) AS s
+        SELECT COALESCE(s.row_count, 0) AS has, COALESCE(w.row_count, 0) AS wanted
+        FROM ({standing}) AS s
         FULL JOIN (
-            SELECT JSON_VALUE(j, '$.partition') AS part, CAST(JSON_VALUE(j, '$.rows') AS INT64) AS row_count
-            FROM UNNEST(JSON_QUERY_ARRAY(@moves)) AS j WHERE JSON_VALUE(j, '$.table') = {name}
-                AND JSON_VALUE(j, '$.keeps') = 'false'
-        ) AS w ON w.part = s.part
+            SELECT JSON_VALUE(j, '$.table') AS table_name, JSON_VALUE(j, '$.partition') AS part,
+                CAST(JSON_VALUE(j, '$.rows') AS INT64) AS row_count
+            FROM UNNEST(JSON_QUERY_ARRAY(@moves)) AS j WHERE JSON_VALUE(j, '$.replaces') = 'true'
+        ) AS w ON w.table_name = s.table_name AND w.part = s.part
     ) WHERE has <> wanted
 ) <> 0 THEN RAISE USING MESSAGE = 'gradeonce: other rows stand than were staged'; END IF;
 
