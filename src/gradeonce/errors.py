@@ -14,6 +14,7 @@
     │   └── TransientAlertError       it may take it later                             transient
     ├── CompletionError               a completion was not published; what was graded stands           exit 1
     │   └── TransientCompletionError  it may be taken later                            transient
+    ├── CloudError                    a command of Google Cloud failed; what was made before stands      exit 5
     ├── RefusedForSafety              going on could lose or double data                               exit 6
     └── WarehouseError                the driver's own error is in __cause__                           exit 5
         ├── TransientWarehouseError   busy, unreachable: safe to run again             transient
@@ -204,6 +205,20 @@ class RefusedForSafety(GradeonceError):
     """Going on could lose or double data, so we did not."""
 
     exit_code = 6
+
+
+class CloudError(GradeonceError):
+    """A command of Google Cloud failed. What was made before it stands; the same again goes on from there.
+
+    Attributes:
+        command: The command as a shell would take it.
+    """
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, command: str, state: str = NOTHING_CHANGED, hint: str = "") -> None:
+        super().__init__(message, state=state, hint=hint)
+        self.command = command
 
 
 class AlertError(GradeonceError):

@@ -38,6 +38,7 @@ COMMANDS = {
     "adopt": ("adopting", "Bring in grades that somebody else made, as they stand."),
     "dedupe": ("dedupe", "Find rows that stand more than once; remove the copies, or bring them back."),
     "ledger": ("ledger", "Verify the hash chain and the data under it; show its head."),
+    "gcp": ("gcp", "Deploy to Google Cloud; see how it stands, what it costs; verify it there; go back."),
     "torture": ("torture", "Break everything on purpose, and see whether the guarantees hold."),
     "demo": ("demo", "Simulate a season, load it, grade it and show the report."),
 }
