@@ -441,7 +441,7 @@ def _builder(deployment: Deployment) -> str:
 
 def _variables(deployment: Deployment) -> str:
     # A separator of our own: a value may hold a comma.
-    return "--set-env-vars=^##^" + "##".join(f"{key}={value}" for key, value in deployment.environment.items())
+    return "--set-env-vars=^@@^" + "@@".join(f"{key}={value}" for key, value in deployment.environment.items())
 
 
 def _labels(deployment: Deployment) -> str:

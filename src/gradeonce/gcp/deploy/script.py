@@ -70,7 +70,10 @@ def _undo(step: Step) -> str:
 
 
 def _quoted(word: str) -> str:
-    if "${" not in word:
-        return shlex.quote(word)
-    # Within double quotes the shell puts values in; nothing else of such words means anything to it.
-    return f'"{word}"'
+    flag, mark, value = word.partition("=")
+    if not mark or not word.startswith("--"):
+        flag, mark, value = "", "", word
+    if "${" in value:
+        # Within double quotes the shell puts values in; nothing else of such words means anything to it.
+        return f'{flag}{mark}"{value}"'
+    return f"{flag}{mark}{shlex.quote(value)}"
