@@ -13,41 +13,36 @@ SELECT
         WHEN p.created_at >= p.tipoff_at THEN 'after_tipoff'
     END AS refused_reason
 FROM (
-    SELECT n.*, coalesce(same.last_loaded_at > n.loaded_at, false)
-        OR (n.line_value IS NULL AND coalesce(any_line.last_loaded_at > n.loaded_at, false)) AS is_replaced
-    FROM {predictions} n
-    LEFT JOIN (
-        SELECT prediction_id, system_id, player_lookup, game_id, market, line_value, max(loaded_at) AS last_loaded_at
-        FROM ({reloaded}) AS again GROUP BY prediction_id, system_id, player_lookup, game_id, market, line_value
-    ) same ON same.prediction_id = n.prediction_id AND same.system_id = n.system_id
-        AND same.player_lookup = n.player_lookup AND same.game_id = n.game_id AND same.market = n.market
-        AND same.line_value IS NOT DISTINCT FROM n.line_value
-    LEFT JOIN (
-        SELECT prediction_id, system_id, player_lookup, game_id, market, max(loaded_at) AS last_loaded_at
-        FROM ({reloaded}) AS again GROUP BY prediction_id, system_id, player_lookup, game_id, market
-    ) any_line ON any_line.prediction_id = n.prediction_id AND any_line.system_id = n.system_id
-        AND any_line.player_lookup = n.player_lookup AND any_line.game_id = n.game_id AND any_line.market = n.market
-    WHERE n.game_date = ANY($dates)
+    SELECT once.*, false AS is_replaced
+    FROM {predictions} once
+    WHERE game_date = ANY($dates) AND game_date NOT IN ({reloaded})
+    UNION ALL
+    SELECT often.*,
+        max(loaded_at) OVER (
+            PARTITION BY prediction_id, system_id, player_lookup, game_id, market, line_value
+        ) > loaded_at OR (line_value IS NULL AND max(loaded_at) OVER (
+            PARTITION BY prediction_id, system_id, player_lookup, game_id, market
+        ) > loaded_at) AS is_replaced
+    FROM {predictions} often
+    WHERE game_date = ANY($dates) AND game_date IN ({reloaded})
 ) p
 
 -- name: reloaded
--- Predictions of dates that were loaded more than once: only there can one replace another, and most dates are not.
-SELECT * FROM {predictions} AS one
-WHERE game_date = ANY($dates) AND game_date IN (
-    SELECT game_date FROM {predictions} AS other WHERE game_date = ANY($dates)
-    GROUP BY game_date HAVING min(loaded_at) < max(loaded_at)
-)
+-- Dates that were loaded more than once: only there can one prediction replace another, and most dates are not.
+SELECT game_date FROM {predictions} AS dated WHERE game_date = ANY($dates)
+GROUP BY game_date HAVING min(loaded_at) < max(loaded_at)
 
 -- name: candidates
 -- Every prediction of the dates, with the reason why it does not count; null: it counts.
 -- One row per business key counts: the latest created, then the highest prediction_id, so ties end the same way always.
 -- The key does not hold the date: a game that moved and was predicted again for its new date is still one game.
+-- Sorting compares the first column most, so it is the one that tells rows apart; the reason would be the last to.
 SELECT
     c.*,
     CASE
         WHEN c.refused_reason IS NOT NULL THEN c.refused_reason
         WHEN row_number() OVER (
-            PARTITION BY c.refused_reason, c.player_lookup, c.game_id, c.system_id, c.market, c.line_value
+            PARTITION BY c.player_lookup, c.game_id, c.system_id, c.market, c.line_value, c.refused_reason
             ORDER BY c.created_at DESC NULLS LAST, c.prediction_id DESC, c.loaded_at DESC, c.load_row DESC
         ) > 1 THEN 'superseded'
     END AS excluded_reason
