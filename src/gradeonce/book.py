@@ -506,12 +506,15 @@ class Book:
 
         return write(self._staging(), _paths(files), batch=batch, worker=worker, options=options or LoadOptions())
 
-    def stage_consolidate(self, batch: str, *, wait_seconds: float | None = None) -> ConsolidationReport:
+    def stage_consolidate(
+        self, batch: str, *, wait_seconds: float | None = None, alert: bool = False
+    ) -> ConsolidationReport:
         """Merge all that is staged of a batch into the predictions, exactly once: the latest row of each key.
 
         Args:
             batch: The batch.
             wait_seconds: How long to wait for the lease of a date; None takes the setting.
+            alert: Tell the channels of `[alerts]` if it fails, and if it is well again.
 
         Returns:
             What was merged, what was left out and why. Rows that are staged meanwhile wait for the next call.
@@ -520,9 +523,18 @@ class Book:
             ValidationFailed: If no row would be merged although rows wait that do not stand yet; the staging is kept.
             LeaseHeld, LeaseLost, PublishConflict, WarehouseError: Nothing was merged, the staging is kept.
         """
+        from gradeonce.alerts.of_consolidation import consolidation_identity, failed_consolidation
         from gradeonce.staging import consolidate
 
-        return consolidate(self._staging(), batch, wait_seconds=wait_seconds)
+        try:
+            report = consolidate(self._staging(), batch, wait_seconds=wait_seconds)
+        except Exception as error:
+            if alert:
+                self._announce_safely(failed_consolidation(batch, error), [])
+            raise
+        if alert:
+            self._announce_safely([], [consolidation_identity(batch)])
+        return report
 
     def staged(self) -> list[StagedBatch]:
         """Return the batches with rows that nobody has merged yet, and which of them are orphans."""

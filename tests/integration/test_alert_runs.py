@@ -12,7 +12,7 @@ import gradeonce
 from alert_builders import Desk, problem
 from builders import FakeClock, files_of, land_season, new_book, open_book
 from gradeonce.alerts.announce import KEPT_DAYS
-from gradeonce.errors import LeaseLost, TransientWarehouseError
+from gradeonce.errors import LeaseLost, TransientWarehouseError, ValidationFailed
 from receiver import Answer, Receiver, headings
 
 DAY = "2026-01-01"
@@ -160,3 +160,24 @@ def test_old_alerts_are_forgotten_and_their_numbers_go_on(folder: Path, receiver
 
         assert desk.announce(problem()).opened[0].episode == 4
         assert book.sql("SELECT count(DISTINCT alert_id) FROM alerts_sent").rows == [(3,)]
+
+
+def test_a_batch_that_is_not_merged_is_told_until_it_is(tmp_path: Path, receiver: Receiver) -> None:
+    """All of it stands already in a later version: told once, over with the first consolidation that ends well."""
+    header = "system_id,player_name,game_id,game_date,predicted_value,line_value,recommendation,created_at"
+    rows = tmp_path / "rows.csv"
+    with open_book(new_book(tmp_path / "book"), slack=[receiver.url]) as book:
+        for hour, worker in (("11", "w1"), ("10", "w2")):
+            row = f"alpha,Eve Frey,20260117_RED_BLU,2026-01-17,6,7.5,UNDER,2026-01-17T{hour}:00:00Z"
+            rows.write_text(f"{header}\n{row}\n", encoding="utf-8")
+            book.stage_write(rows, batch="late", worker=worker)
+            if worker == "w1":
+                book.stage_consolidate("late", alert=True)
+        for _ in range(2):
+            with pytest.raises(ValidationFailed):
+                book.stage_consolidate("late", alert=True)
+        book.stage_sweep("late", apply=True)
+        book.stage_consolidate("late", alert=True)
+
+    title = "The batch late was not consolidated"
+    assert headings(receiver.documents) == [f"🔴 {title}", f"🟢 Recovered: {title}"]

@@ -25,7 +25,6 @@ class AlertKind(StrEnum):
     COVERAGE_LOW = "coverage_low"
     NOT_READY = "not_ready"
     CONSOLIDATION_FAILED = "consolidation_failed"
-    DEDUPE_FAILED = "dedupe_failed"
     COMPLETION_FAILED = "completion_failed"
     RECOVERY = "recovery"
 

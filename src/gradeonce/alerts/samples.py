@@ -104,16 +104,7 @@ SAMPLES = (
         "The batch morning was not consolidated",
         "None of the staged rows was merged. The staging is kept.",
         "player_prop_predictions",
-        "gradeonce status",
-    ),
-    Problem(
-        AlertKind.DEDUPE_FAILED,
-        "dedupe/prediction_accuracy",
-        Severity.FAIL,
-        "A deduplication of prediction_accuracy was refused",
-        "The table moved since the plan was made. Nothing was deleted.",
-        "prediction_accuracy",
-        "gradeonce dedupe plan",
+        "gradeonce stage consolidate --batch morning",
     ),
     Problem(
         AlertKind.COMPLETION_FAILED,

@@ -58,19 +58,21 @@ def write(
 @stage.command()
 @click.option("--batch", required=True, help="The batch to merge.")
 @click.option("--wait", "wait_seconds", type=float, help="Seconds to wait for a date's lease; default: the setting.")
+@click.option("--alert", is_flag=True, help="Tell the channels of [alerts] if it fails, and if it is well again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def consolidate(ctx: click.Context, batch: str, wait_seconds: float | None, as_json: bool) -> None:
+def consolidate(ctx: click.Context, batch: str, wait_seconds: float | None, alert: bool, as_json: bool) -> None:
     """Merge all that is staged of a batch into the predictions: all of it or nothing, exactly once.
 
     \b
     gradeonce stage consolidate --batch 2026-01-17-morning
+    gradeonce stage consolidate --batch 2026-01-17-morning --alert   # from cron: nobody reads its output
 
     Of each key (player, game, system, market, line) the prediction created last is merged. It can be run again at any
     time: what was merged is no longer staged. Rows staged meanwhile wait for the next run.
     """
     with open_from_context(ctx) as book:
-        report = book.stage_consolidate(batch, wait_seconds=wait_seconds)
+        report = book.stage_consolidate(batch, wait_seconds=wait_seconds, alert=alert)
     if as_json:
         emit_json({"schema_version": SCHEMA_VERSION, **asdict(report)})
         return
