@@ -498,11 +498,14 @@ def is_url(book: str) -> bool:
     return book.partition("://")[0] in ("postgresql", "postgres", "bigquery") and "://" in book
 
 
+_SECRET_OPTIONS = "password|token|secret|key|sig|auth|credential"
+
+
 def mask_secrets(text: str) -> str:
-    """Replace the password of every URL in the text, before its host or among its options."""
+    """Replace the password of every URL in the text, and its keys and tokens, before its host or among its options."""
     # Up to the last @: a password may hold one that should have been escaped.
     text = re.sub(r"(\w+://[^:/@\s]*):[^\s\"']*@", r"\1:***@", text)
-    return re.sub(r"([?&]\w*password=)[^&\s\"']*", r"\1***", text)
+    return re.sub(rf"([?&][\w.-]*(?:{_SECRET_OPTIONS})[\w.-]*=)[^&\s\"']*", r"\1***", text, flags=re.IGNORECASE)
 
 
 def _toml(value: Any) -> str:

@@ -234,11 +234,13 @@ def test_zero_means_zero(tmp_path: Path) -> None:
         ("postgresql://host/db?user=ann&password=s3cret", "postgresql://host/db?user=ann&password=***"),
         ("postgresql://ann@host/db", "postgresql://ann@host/db"),
         ("https://host:443/path", "https://host:443/path"),
+        ("https://host/hook?date=1&access_token=s3cret&x=2", "https://host/hook?date=1&access_token=***&x=2"),
+        ("https://host/hook?X-Api-Key=s3cret", "https://host/hook?X-Api-Key=***"),
         ("no secret: a@b", "no secret: a@b"),
     ],
 )
 def test_passwords_are_masked(text: str, masked: str) -> None:
-    """The password of every URL, and nothing else."""
+    """The password of every URL, its keys and tokens, and nothing else."""
     assert mask_secrets(text) == masked
     assert "s3cret" not in mask_secrets(text)
 
