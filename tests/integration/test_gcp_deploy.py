@@ -127,7 +127,7 @@ def test_what_was_just_made_may_not_be_known_everywhere_yet(project: FakeProject
     """A grant to a new account is tried again, each time after twice the wait, and not for ever."""
     project.fail("add-iam-policy-binding bigquery.jobUser", "ERROR: Service account x does not exist.", times=2)
     deployment, clock = Deployment("my-project"), FakeClock()
-    write_source(Path(deployment.source), source_files(deployment))
+    write_source(Path(deployment.source), source_files(deployment.version))
 
     done = deploy(plan(deployment), Gcloud(), clock)
     stubborn = FakeClock()
@@ -449,6 +449,17 @@ def test_a_wheel_is_sent_in_place_of_the_release(project: FakeProject, ask: Ask)
     assert sent == {"main.py", "requirements.txt", "gradeonce-0.2.0-py3-none-any.whl"}
     requirement = Path("gradeonce-cloud/requirements.txt").read_text(encoding="utf-8")
     assert requirement == "./gradeonce-0.2.0-py3-none-any.whl[gcp]\n"
+
+
+def test_the_code_alone_can_be_written(project: FakeProject, capsys: pytest.CaptureFixture[str]) -> None:
+    """For Terraform; it imports what is there, and nothing is asked of Google."""
+    assert run(["gcp", "source", "--source", "code"]) == 0
+
+    assert capsys.readouterr().out == "wrote code: main.py, requirements.txt\n"
+    code: dict[str, Any] = {}
+    exec(Path("code/main.py").read_text(encoding="utf-8"), code)
+    assert callable(code["grade_on_message"])
+    assert project.calls == []
 
 
 def test_settings_say_where_everything_is(project: FakeProject, capsys: pytest.CaptureFixture[str]) -> None:

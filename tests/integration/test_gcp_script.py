@@ -31,7 +31,7 @@ VALUES = {
 def planned(shape: Shape) -> tuple[Plan, str]:
     """A plan, and the script of it, of a version that does not change."""
     deployment = Deployment(PROJECT, shape=shape, version="0.2.0")
-    files = source_files(deployment)
+    files = source_files(deployment.version)
     steps = plan(with_fingerprint(deployment, files))
     return steps, script(steps, deployment.source, files)
 
@@ -85,7 +85,7 @@ def test_the_script_run_by_hand_makes_what_deploy_makes(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "deploy.sh"
     deployment = Deployment(PROJECT)
-    files = source_files(deployment)
+    files = source_files(deployment.version)
     path.write_text(script(plan(with_fingerprint(deployment, files)), deployment.source, files), encoding="utf-8")
 
     done = subprocess.run(["sh", str(path)], capture_output=True, text=True, check=False)

@@ -14,13 +14,11 @@ from gradeonce.gcp.deploy.plan import ENTRY_POINT
 _FIRST_LINE = '"""Written by `gradeonce gcp deploy`; the next one writes it again."""'
 
 
-def source_files(
-    deployment: Deployment, *, wheel: Path | None = None, settings: Path | None = None
-) -> dict[str, bytes]:
+def source_files(version: str, *, wheel: Path | None = None, settings: Path | None = None) -> dict[str, bytes]:
     """Return the files of the folder by name.
 
     Args:
-        deployment: Says which version is installed.
+        version: Of gradeonce, which is installed there.
         wheel: A built wheel that is installed in place of the release.
         settings: The user's `gradeonce.toml`, for what environment variables cannot say.
 
@@ -28,7 +26,7 @@ def source_files(
         InputError: If a file cannot be read.
         ConfigError: If the settings hold a password: the folder is copied to Google as it is.
     """
-    requirement = f"gradeonce[gcp]=={deployment.version}"
+    requirement = f"gradeonce[gcp]=={version}"
     files: dict[str, bytes] = {}
     if wheel is not None:
         requirement = f"./{wheel.name}[gcp]"
