@@ -10,13 +10,13 @@ import os
 
 from gradeonce.schema import REVISIONS
 from gradeonce.statements import statement
-from gradeonce.warehouses.bigquery import layout
+from gradeonce.warehouses.bigquery import layout, mapped
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.state import as_script
 
 _numbers = itertools.count(1)
 _FILLED = ("row_tables", "publish_fences", "ledger", REVISIONS.name)
-_KEPT = {*_FILLED, "loaded_contents", "ledger_head"}
+_KEPT = {*_FILLED, "loaded_contents", "ledger_head", "mapped_tables"}
 
 
 def small_book() -> str:
@@ -25,7 +25,14 @@ def small_book() -> str:
     connection = Connection(url)
     state = statement("gradeonce.warehouses.bigquery.sql", "layout.sql", "step_state").split(";\n")
     connection.execute(
-        as_script([f"CREATE SCHEMA `demo`.`{connection.place.dataset}`", *state, layout.table_text(REVISIONS)])
+        as_script(
+            [
+                f"CREATE SCHEMA `demo`.`{connection.place.dataset}`",
+                *state,
+                mapped.create_text(),
+                layout.table_text(REVISIONS),
+            ]
+        )
     )
     connection.close()
     return url

@@ -424,7 +424,7 @@ def _tables(content: Mapping[str, Any], where: str) -> dict[str, str]:
     for name, physical in content.items():
         if name not in known:
             raise ConfigError(f"{where}: [tables] {name} is not a table; expected one of {', '.join(known)}.")
-        if not isinstance(physical, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", physical):
+        if not isinstance(physical, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", physical):
             raise ConfigError(f"{where}: [tables] {name} is {physical!r}; expected a table name.")
         taken = [
             *SMALL_STATE,

@@ -57,7 +57,7 @@ def create_warehouse(settings: Settings) -> bool:
     if _is_in_bigquery(settings):
         from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
 
-        return BigQueryWarehouse.create(settings.book)
+        return BigQueryWarehouse.create(settings.book, names=settings.tables, columns=settings.columns)
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
@@ -74,7 +74,7 @@ def missing_parts(settings: Settings) -> list[str]:
     if _is_in_bigquery(settings):
         from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
 
-        return BigQueryWarehouse.missing(settings.book)
+        return BigQueryWarehouse.missing(settings.book, names=settings.tables, columns=settings.columns)
     if settings.book_is_url:
         from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
@@ -88,8 +88,4 @@ def missing_parts(settings: Settings) -> list[str]:
 
 
 def _is_in_bigquery(settings: Settings) -> bool:
-    if not settings.book.startswith("bigquery://"):
-        return False
-    if settings.tables or settings.columns:
-        raise ConfigError("[tables] and [columns] are not for books in BigQuery yet; its tables have our names.")
-    return True
+    return settings.book.startswith("bigquery://")

@@ -23,6 +23,8 @@ from gradeonce.warehouses.bigquery.spelling import spelled
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
+    from gradeonce.warehouses.bigquery.mapped import Held
+
 EMULATOR = "BIGQUERY_EMULATOR_HOST"
 """Where an emulator answers, as Google's driver reads it; it wants no credentials."""
 
@@ -82,7 +84,13 @@ class Place:
 
 
 class Connection:
-    """A client for one dataset. Nothing is held between two requests: every one stands for itself."""
+    """A client for one dataset. Nothing is held between two requests: every one stands for itself.
+
+    Attributes:
+        place: The dataset.
+        cost: What its jobs used so far.
+        mapped: Tables of the user's that stand for ours; None until somebody asked.
+    """
 
     def __init__(self, url: str, *, maximum_bytes_billed: int = 0) -> None:
         """Remember where; nothing is asked yet.
@@ -103,6 +111,7 @@ class Connection:
         self._client: bigquery.Client | None = None
         self.cost = Cost()
         self._seen: set[str] = set()
+        self.mapped: Mapping[str, Held] | None = None
 
     @property
     def client(self) -> bigquery.Client:
@@ -183,16 +192,20 @@ class Connection:
             self._seen |= self.tables()
         return name in self._seen
 
-    def size_and_age(self, name: str) -> list[tuple[int, datetime]]:
-        """Return how many bytes a table takes up and when it was last written; nothing where there is none."""
+    def table(self, name: str) -> bigquery.Table | None:
+        """Return what is known of a table, `project.dataset.table`; None where there is none."""
         from google.api_core.exceptions import NotFound
 
         with _ours():
             try:
-                table = self.client.get_table(f"{self.place.project}.{self.place.dataset}.{name}")
+                return self.client.get_table(name)
             except NotFound:
-                return []
-        return [(int(table.num_bytes or 0), table.modified or table.created)]
+                return None
+
+    def size_and_age(self, name: str) -> list[tuple[int, datetime]]:
+        """Return how many bytes a table takes up and when it was last written; nothing where there is none."""
+        table = self.table(f"{self.place.project}.{self.place.dataset}.{name}")
+        return [(int(table.num_bytes or 0), table.modified or table.created)] if table else []
 
     def close(self) -> None:
         """Close the client."""

@@ -16,7 +16,8 @@ from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import OnStep
 from gradeonce.warehouses.bigquery import state
 from gradeonce.warehouses.bigquery.connection import Connection, expiring
-from gradeonce.warehouses.bigquery.rows import columns_of, facts, identified, quoted, sql, within
+from gradeonce.warehouses.bigquery.mapped import held
+from gradeonce.warehouses.bigquery.rows import columns_of, facts, identified, quoted, sql
 from gradeonce.warehouses.bigquery.spelling import spelled
 from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, run
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms, landing_entry, landing_moves
@@ -117,14 +118,12 @@ def land(
     texts = [state.sql("add_load")]
     for offered, arrival in zip(offers.values(), arrivals, strict=True):
         if arrival.rows:
-            columns = columns_of(offered.table)
-            texts.append(
-                f"INSERT INTO {quoted(offered.table.name)} ({columns}) SELECT {columns} FROM {quoted(arrival.judged)}"
-            )
+            place, columns = held(connection, offered.table), columns_of(offered.table)
+            texts.append(f"INSERT INTO {place.name} ({place.listed}) SELECT {columns} FROM {quoted(arrival.judged)}")
     drafts = [landing_entry(entry, primary, arrivals[0].moves, fences[primary.name], landed, content_id)]
     if terms.emptied:
         moves += terms.emptied.moves()
-        texts += taking_out(terms.emptied)
+        texts += taking_out(connection, terms.emptied)
         drafts.append(terms.emptied.draft())
     state.before_commit(on_step)
     state.Commit(entry.run_id, moves, drafts, texts, {"content_id": content_id}).run(connection, clock)
@@ -132,11 +131,11 @@ def land(
     return landed
 
 
-def taking_out(emptied: Emptied) -> list[str]:
+def taking_out(connection: Connection, emptied: Emptied) -> list[str]:
     """Return what deletes the rows of partitions whose fences are moved on, and sees that they are those that stood."""
-    rows = within(emptied.table, emptied.partitions)
+    place = held(connection, emptied.table)
     return [
-        f"DELETE FROM {quoted(emptied.table.name)} WHERE {rows}",
+        f"DELETE FROM {place.name} WHERE {place.within(emptied.partitions)}",
         f"IF @@row_count <> {emptied.rows} THEN RAISE USING MESSAGE = 'gradeonce: other rows stand than were staged'; "
         "END IF",
     ]
@@ -149,8 +148,8 @@ def _judge(
     table, outdated = offered.table, 0
     select = identified(table, quoted(offered.sent), key=table.version_of)
     if any(fences[partition].rows for partition in offered.partitions):
-        rows = f"(SELECT * FROM {quoted(table.name)} WHERE {within(table, offered.partitions)})"
-        standing = identified(table, rows, key=table.version_of)
+        rows = held(connection, table).rows(offered.partitions)
+        standing = identified(table, f"({rows})", key=table.version_of)
         if terms.latest is not None:
             same_key = " AND ".join(f"s.{c} IS NOT DISTINCT FROM n.{c}" for c in map(quoted, terms.latest.key))
             older = spelled(terms.latest.stands_before("s", "n"))
@@ -180,9 +179,7 @@ def fetch_table(connection: Connection, engine: DuckDBPyConnection, table: Table
     run(engine, f"CREATE OR REPLACE TEMP TABLE {quote_identifier(table.name)} ({columns})")
     if not partitions:
         return
-    rows = connection.query(
-        f"SELECT {columns_of(table)} FROM {quoted(table.name)} WHERE {within(table, partitions)}", ours=False
-    )
+    rows = connection.query(held(connection, table).rows(partitions), ours=False)
     texts = ", ".join(
         f"CAST(r[{place}] AS {DUCKDB_TYPES[column.type]}) AS {quote_identifier(column.name)}"
         for place, column in enumerate(table.columns, start=1)

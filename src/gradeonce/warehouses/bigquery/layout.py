@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from gradeonce.errors import RefusedForSafety, WarehouseError
 from gradeonce.schema import ROW_TABLES, SMALL_TABLES, ColumnType, SmallTable, Table
 from gradeonce.statements import statement
-from gradeonce.warehouses.bigquery import state
+from gradeonce.warehouses.bigquery import mapped, state
 from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
 from gradeonce.warehouses.bigquery.connection import Connection
-from gradeonce.warehouses.bigquery.rows import literal, partition_type, quoted
+from gradeonce.warehouses.bigquery.rows import everything, literal, partition_type, quoted
+from gradeonce.warehouses.mapped import Asked
 
 STEPS = ("state", "row_tables", "views")
 """What `init` does, in order; a step that was done is never done again, and a new one goes to the end."""
 
-_STATE_TABLES = ("publish_fences", "row_tables", "loaded_contents", "ledger", "ledger_head", "grading_runs", "loads")
+_STATE_TABLES = (
+    *("publish_fences", "row_tables", "loaded_contents", "ledger", "ledger_head", "mapped_tables"),
+    *("grading_runs", "loads"),
+)
 _CLUSTERS = ("system_id", "player_lookup")
 
 
-def migrate(connection: Connection) -> bool:
+def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
     """Do the steps that are missing. Return whether any was.
 
     Every statement makes only what is not there, so two machines that do a step at once both end well.
 
+    Args:
+        connection: To the dataset.
+        users: Tables of the user's own that are to stand for ours.
+
     Raises:
-        RefusedForSafety: If a newer gradeonce made the dataset.
+        RefusedForSafety: If a newer gradeonce made the dataset, or a table of the user's cannot stand for ours.
     """
+    examined = {asked.table.name: mapped.examine(connection, asked) for asked in users}
+    for asked in users:
+        examined[asked.table.name].refuse_problems(asked)
     place = connection.place
     location = f" OPTIONS (location = '{place.location}')" if place.location else ""
     connection.execute(
@@ -32,13 +45,23 @@ def migrate(connection: Connection) -> bool:
             [
                 f"CREATE SCHEMA IF NOT EXISTS {quoted(place.project)}.{quoted(place.dataset)}{location}",
                 _sql("steps"),
+                mapped.create_text(),
             ]
         )
     )
     done = _steps_done(connection)
     _refuse_newer(done, place.dataset)
     there = connection.tables()
-    texts = [text for number, step in enumerate(STEPS, start=1) if number > done for text in _step(connection, step)]
+    texts = []
+    for asked in users:
+        known = mapped.kept(connection).get(asked.table.name)
+        if known is None or known.definition != examined[asked.table.name].select:
+            if known is None and asked.table.name in there:
+                texts.append(_making_way(connection, asked))
+            texts += mapped.stand_for(connection, asked, examined[asked.table.name])
+    stood_for = {*mapped.kept(connection), *examined}
+    for number, step in enumerate(STEPS, start=1):
+        texts += _step(connection, step, stood_for) if number > done else []
     texts += [small_table_text(table) for table in SMALL_TABLES if table.name not in there]
     texts += [
         _sql("add_step", number=str(number), name=literal(step))
@@ -47,10 +70,11 @@ def migrate(connection: Connection) -> bool:
     ]
     if texts:
         connection.execute(state.as_script(texts))
+        connection.mapped = None
     return bool(texts)
 
 
-def missing(connection: Connection) -> list[str]:
+def missing(connection: Connection, users: Sequence[Asked] = ()) -> list[str]:
     """Return what `init` would still have to do, one line each; nothing is changed."""
     there = connection.tables()
     if "schema_steps" not in there:
@@ -58,6 +82,14 @@ def missing(connection: Connection) -> list[str]:
     done = _steps_done(connection)
     _refuse_newer(done, connection.place.dataset)
     lines = [f"step {number} ({step}) was not done" for number, step in enumerate(STEPS, 1) if number > done]
+    standing = mapped.kept(connection) if users and "mapped_tables" in there else {}
+    for asked in users:
+        examined = mapped.examine(connection, asked)
+        known = standing.get(asked.table.name)
+        found = list(examined.problems)
+        if not found and (known is None or known.definition != examined.select):
+            found = [f"{asked.physical} does not stand for it yet, or not as it now is; `gradeonce init` sees to it"]
+        lines += [f"{asked.table.name}: {what}" for what in found]
     ours = [*(table.name for table in ROW_TABLES), *(table.name for table in SMALL_TABLES)]
     return lines + [f"{name}: it does not exist" for name in (*_STATE_TABLES, *ours) if name not in there]
 
@@ -86,9 +118,20 @@ def view_text(name: str, ledger: str) -> str:
     return _sql(name, ledger=ledger)
 
 
-def _step(connection: Connection, step: str) -> list[str]:
+def _making_way(connection: Connection, asked: Asked) -> str:
+    """Return what drops a table of ours for one of the user's, if it holds no rows."""
+    name = quoted(asked.table.name)
+    if connection.query(f"SELECT COUNT(*) AS n FROM {name} WHERE {everything(asked.table)}", ours=False).rows[0][0]:
+        raise RefusedForSafety(
+            f"{asked.table.name} holds rows of its own, so {asked.physical} cannot stand for it.",
+            hint="Take the line out of [tables], or make the book in another dataset.",
+        )
+    return f"DROP TABLE {name}"
+
+
+def _step(connection: Connection, step: str, stood_for: Collection[str]) -> list[str]:
     if step == "row_tables":
-        return [table_text(table) for table in ROW_TABLES]
+        return [table_text(table) for table in ROW_TABLES if table.name not in stood_for]
     if step == "views":
         ledger = f"{quoted(connection.place.project)}.{quoted(connection.place.dataset)}.ledger"
         views = {name: view_text(name, ledger) for name in ("grading_runs", "loads")}

@@ -47,20 +47,27 @@ def partition_type(table: Table) -> ColumnType:
     return next(column.type for column in table.columns if column.name == table.partition)
 
 
-def within(table: Table, partitions: Iterable[str], *, of: str = "") -> str:
-    """Return the condition that a row belongs to these partitions: what BigQuery prunes by."""
+def within(table: Table, partitions: Iterable[str], *, of: str = "", column: str = "") -> str:
+    """Return the condition that a row belongs to these partitions: what BigQuery prunes by.
+
+    Args:
+        table: Which table.
+        partitions: Their names.
+        of: The qualifier of the column, with its dot.
+        column: The column, if the partition's is called otherwise there.
+    """
     kind = partition_type(table)
-    column = f"{of}{quoted(table.partition)}"
+    column = f"{of}{quoted(column or table.partition)}"
     values = [f"DATE {literal(p)}" if kind is ColumnType.DATE else literal(p) for p in partitions]
     if kind not in (ColumnType.DATE, ColumnType.TEXT):
         return f"CAST({column} AS STRING) IN ({', '.join(values)})" if values else "FALSE"
     return f"{column} IN ({', '.join(values)})" if values else "FALSE"
 
 
-def everything(table: Table) -> str:
+def everything(table: Table, *, of: str = "", column: str = "") -> str:
     """Return the condition that every row fulfils, for tables that must not be read without one."""
     if partition_type(table) is ColumnType.DATE:
-        return f"{quoted(table.partition)} >= DATE '0001-01-01'"
+        return f"{of}{quoted(column or table.partition)} >= DATE '0001-01-01'"
     return "TRUE"
 
 

@@ -15,9 +15,9 @@ from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows,
 from gradeonce.warehouses.bigquery import state
 from gradeonce.warehouses.bigquery.connection import STAGING, Connection, expiring
 from gradeonce.warehouses.bigquery.landing import send_file
+from gradeonce.warehouses.bigquery.mapped import Held, held, own_name
 from gradeonce.warehouses.bigquery.rows import (
     columns_of,
-    everything,
     facts,
     facts_of,
     facts_sql,
@@ -65,8 +65,7 @@ class BigQueryStage:
         for name, partitions in query.inputs.items():
             table = self._inputs.get(name)
             if table is not None:
-                rows = within(table, partitions) if partitions is not None else everything(table)
-                self._scopes[name] = f"SELECT {columns_of(table)} FROM {self._own(name)} WHERE {rows}"
+                self._scopes[name] = self._held(table).rows(partitions)
         for name, (table, path) in query.files.items():
             sent = f"{self._name}_{name}"
             self._made.append(sent)
@@ -127,7 +126,7 @@ class BigQueryStage:
         """See `Stage.compare`."""
         self._compared, self._carries = tuple(partitions), copies is Copies.NONE
         table = self._table
-        standing = f"(SELECT {columns_of(table)} FROM {self._own(table.name)} WHERE {within(table, partitions)})"
+        standing = f"({self._held(table).rows(partitions)})"
         self._old = f"{self._name}_old"
         old, made = self._own(self._old), self._own(f"{self._name}_revisions")
         new = f"(SELECT * FROM {self._own(self._staged)} WHERE {within(table, partitions)})"
@@ -191,8 +190,10 @@ class BigQueryStage:
         return f"{self._name}_rows"
 
     def _own(self, name: str) -> str:
-        place = self._connection.place
-        return f"{quoted(place.project)}.{quoted(place.dataset)}.{quoted(name)}"
+        return own_name(self._connection, name)
+
+    def _held(self, table: Table) -> Held:
+        return held(self._connection, table)
 
     def _making(self, what: str, select: str) -> str:
         """Return what makes one of our tables, which from now on is to be dropped at the end."""
@@ -204,20 +205,27 @@ class BigQueryStage:
         partitions = _replaced(table, moves)
         if not partitions:
             return []
-        own, rows = self._own(table.name), within(table, partitions)
+        place = self._held(table)
         if carries:
             values = ", ".join(_carried(name, name in table.stamps) for name in table.column_names)
             put = sql(
                 "put_carried",
-                table=own,
-                columns=columns_of(table),
+                table=place.name,
+                columns=place.listed,
                 values=values,
                 staged=self._own(staged),
                 old=self._own(self._old),
                 within=within(table, partitions, of="n."),
             )
         else:
-            put = sql("put", table=own, columns=columns_of(table), staged=self._own(staged), within=rows)
+            put = sql(
+                "put",
+                table=place.name,
+                into=place.listed,
+                columns=columns_of(table),
+                staged=self._own(staged),
+                within=within(table, partitions),
+            )
         seen = []
         if table is self._table and self._compared and not carries:
             # What goes must be what was looked at: nobody but us may have put a row there that would now vanish.
@@ -225,16 +233,15 @@ class BigQueryStage:
                 f"IF @@row_count <> (SELECT COUNT(*) FROM {self._own(self._old)}) "
                 "THEN RAISE USING MESSAGE = 'gradeonce: other rows stand than were staged'; END IF"
             ]
-        return [f"DELETE FROM {own} WHERE {rows}", *seen, put]
+        return [f"DELETE FROM {place.name} WHERE {place.within(partitions)}", *seen, put]
 
     def _counted(self, moves: Sequence[Move]) -> list[str]:
         """Return what counts the rows that now stand."""
         standing = [
             state.sql(
                 "standing",
-                table=self._own(table.name),
+                rows=self._held(table).rows(partitions),
                 partition=quoted(table.partition),
-                within=within(table, partitions),
                 name=literal(table.name),
             )
             for table in (self._table, *self._derived)
@@ -246,8 +253,8 @@ class BigQueryStage:
         """Return what sees that the rows that were looked at are still the rows that stand."""
         table = self._table
         partitions = sorted(move.partition for move in moves if move.table == table.name)
-        standing = f"(SELECT * FROM {self._own(table.name)} WHERE {within(table, partitions)})"
-        select = identified(table, standing, key=(), columns=(table.partition,))
+        standing = self._held(table).rows(partitions)
+        select = identified(table, f"({standing})", key=(), columns=(table.partition,))
         sums = sql("row_sums", relation=f"({select})")
         staged = sql("row_sums", relation=self._own(self._staged))
         return [
@@ -259,15 +266,15 @@ class BigQueryStage:
         """Return the standing rows of the run's table, if they are what is asked for."""
         if relation.strip('"') != table.name or table.name in self._scopes:
             return {}
-        return {table.name: f"SELECT {columns_of(table)} FROM {self._own(table.name)} WHERE {everything(table)}"}
+        return {table.name: self._held(table).rows()}
 
     def _add_revisions(self) -> list[str]:
         if not self._compared:
             return []
         made = self._own(f"{self._name}_revisions")
-        columns = columns_of(REVISIONS)
+        place = self._held(REVISIONS)
         return [
-            f"INSERT INTO {self._own(REVISIONS.name)} ({columns}) SELECT {columns} FROM {made}",
+            f"INSERT INTO {place.name} ({place.listed}) SELECT {columns_of(REVISIONS)} FROM {made}",
             state.sql("add_to_fences", revisions=made, table=literal(REVISIONS.name)),
         ]
 

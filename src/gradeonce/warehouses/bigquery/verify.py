@@ -8,7 +8,8 @@ from gradeonce.model import EntryDraft, PartitionRange
 from gradeonce.schema import Table
 from gradeonce.warehouses.bigquery import state
 from gradeonce.warehouses.bigquery.connection import Connection
-from gradeonce.warehouses.bigquery.rows import between, everything, facts_of, facts_sql, identified, literal, quoted
+from gradeonce.warehouses.bigquery.mapped import held
+from gradeonce.warehouses.bigquery.rows import between, facts_of, facts_sql, identified, literal, quoted
 from gradeonce.warehouses.standing import EVERYTHING, differing_fences, differing_rows
 
 
@@ -48,8 +49,9 @@ def _counted(
     selects = []
     for table in tables:
         if table.name in there:
-            limits = everything(table) if within is None else between(table, within)
-            rows = f"(SELECT * FROM {quoted(table.name)} WHERE {limits})"
+            rows = f"({held(connection, table).rows()})"
+            if within is not None:
+                rows = f"(SELECT * FROM {rows} WHERE {between(table, within)})"
             select = _hashed(table, rows) if deep else _only_counted(table, rows)
             selects.append(f"SELECT {literal(table.name)} AS name, f.* FROM ({select}) AS f")
     counted: dict[str, dict[str, tuple[int, str]]] = {}

@@ -17,12 +17,14 @@ from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.bigquery import landing, layout, small, state
 from gradeonce.warehouses.bigquery.capabilities import CAPABILITIES
 from gradeonce.warehouses.bigquery.connection import STAGING, Connection
-from gradeonce.warehouses.bigquery.rows import columns_of, everything, only_word, quoted, scoped, sql, within
+from gradeonce.warehouses.bigquery.mapped import external_fences_sql, held, kept
+from gradeonce.warehouses.bigquery.rows import everything, only_word, quoted, scoped, sql
 from gradeonce.warehouses.bigquery.spelling import spelled
 from gradeonce.warehouses.bigquery.stage import BigQueryStage
 from gradeonce.warehouses.bigquery.verify import verify_tables
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
+from gradeonce.warehouses.mapped import asked_for
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -64,24 +66,39 @@ class BigQueryWarehouse:
         self._steady: tuple[str, list[Table]] | None = None
 
     @staticmethod
-    def create(url: str) -> bool:
+    def create(
+        url: str,
+        *,
+        names: Mapping[str, str] | None = None,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> bool:
         """Make or migrate the tables. Return whether anything had to be done.
 
+        Args:
+            url: See the class.
+            names: Tables of the user's own that stand for ours, by our name.
+            columns: The user's names of our columns, by our table and column.
+
         Raises:
-            RefusedForSafety: If a newer gradeonce made them.
+            RefusedForSafety: If a newer gradeonce made them, or a table of the user's own cannot stand for ours.
         """
         connection = Connection(url)
         try:
-            return layout.migrate(connection)
+            return layout.migrate(connection, asked_for(names or {}, columns or {}))
         finally:
             connection.close()
 
     @staticmethod
-    def missing(url: str) -> list[str]:
+    def missing(
+        url: str,
+        *,
+        names: Mapping[str, str] | None = None,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> list[str]:
         """Return what `create` would have to do, one line each; nothing is changed."""
         connection = Connection(url)
         try:
-            return layout.missing(connection)
+            return layout.missing(connection, asked_for(names or {}, columns or {}))
         finally:
             connection.close()
 
@@ -100,6 +117,9 @@ class BigQueryWarehouse:
 
     def all_fences(self, table: Table) -> list[Fence]:
         """See `Warehouse.all_fences`."""
+        if table.name in self._external:
+            place = held(self._connection, table)
+            return [Fence(*row) for row in self._connection.query(external_fences_sql(place), ours=False).rows]
         return list(state.fences(self._connection, table.name).values())
 
     @contextmanager
@@ -151,6 +171,8 @@ class BigQueryWarehouse:
         terms: Terms = APPEND,
     ) -> Landed:
         """See `Warehouse.land`."""
+        for table, _ in relations.values():
+            self._refuse_external(table)
         made: list[str] = []
         try:
             offers = {}
@@ -187,7 +209,7 @@ class BigQueryWarehouse:
     def empty(self, emptied: Emptied, *, on_step: OnStep) -> None:
         """See `Warehouse.empty`."""
         state.before_commit(on_step)
-        texts = landing.taking_out(emptied)
+        texts = landing.taking_out(self._connection, emptied)
         commit = state.Commit(emptied.entry.run_id, emptied.moves(), [emptied.draft()], texts)
         commit.run(self._connection, self._clock)
         on_step("commit.done")
@@ -201,12 +223,10 @@ class BigQueryWarehouse:
         """See `Warehouse.sharing`."""
         text = sql(
             "sharing",
-            table=quoted(table.name),
+            table=held(self._connection, table).rows(),
             partition=quoted(table.partition),
             column=quoted(column),
-            all=everything(table),
-            other=quoted(other.name),
-            other_within=within(other, partitions),
+            other=held(self._connection, other).rows(partitions),
         )
         return [partition for (partition,) in self._connection.query(text, ours=False).rows]
 
@@ -232,7 +252,8 @@ class BigQueryWarehouse:
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""
-        return sum(size for size, _ in self._connection.size_and_age(table.name))
+        found = self._connection.table(held(self._connection, table).name.replace("`", ""))
+        return int(found.num_bytes or 0) if found else 0
 
     def forget(self, table: Table) -> None:
         """See `Warehouse.forget`."""
@@ -263,8 +284,9 @@ class BigQueryWarehouse:
         within: PartitionRange | None = None,
     ) -> list[str]:
         """See `Warehouse.verify_rows`."""
-        held = [table for table in self._tables().values() if table.name not in (REVISIONS.name, QUARANTINE.name)]
-        return verify_tables(self._connection, held, standing, deep=deep, within=within)
+        passed = {REVISIONS.name, QUARANTINE.name, *self._external}
+        tables = [table for table in self._tables().values() if table.name not in passed]
+        return verify_tables(self._connection, tables, standing, deep=deep, within=within)
 
     def leftovers(self) -> list[Leftover]:
         """See `Warehouse.leftovers`. They go by themselves after a day."""
@@ -274,6 +296,19 @@ class BigQueryWarehouse:
             if name.startswith(STAGING)
             for size, made_at in self._connection.size_and_age(name)
         ]
+
+    @property
+    def _external(self) -> frozenset[str]:
+        """The tables of the user's that something else fills: they have no fences, and nothing is loaded into them."""
+        return frozenset(name for name, place in kept(self._connection).items() if place.is_external)
+
+    def _refuse_external(self, table: Table) -> None:
+        if table.name in _BUILT_IN and table.name in self._external:
+            raise RefusedForSafety(
+                f"Something else fills the table that stands for {table.name}: it lacks columns that a load "
+                "must write, or is a view.",
+                hint="Nothing has to be loaded there: its rows are graded as they stand.",
+            )
 
     def _tables(self) -> dict[str, Table]:
         return _by_name(state.tables(self._connection))
@@ -291,8 +326,7 @@ class BigQueryWarehouse:
         relations = {}
         for name, table in _by_name(tables).items():
             wanted = (inputs or {}).get(name)
-            rows = everything(table) if wanted is None else within(table, wanted)
-            relations[name] = f"SELECT {columns_of(table)} FROM {rows_of(name)} WHERE {rows}"
+            relations[name] = held(self._connection, table).rows(wanted, moment=moment)
         relations |= {name: layout.view_text(name, rows_of("ledger")) for name in _VIEWS}
         relations |= {name: f"SELECT * FROM {rows_of(name)}" for name in _STATE}
         relations |= {table.name: f"SELECT * FROM {rows_of(table.name)}" for table in SMALL_TABLES}

@@ -8,10 +8,11 @@ from gradeonce.errors import RefusedForSafety
 from gradeonce.schema import DAILY_PERFORMANCE, ROW_TABLES, SMALL_TABLES, STAGED_PREDICTIONS, VIEWS, Table
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.views import view_texts
+from gradeonce.warehouses.mapped import Asked, asked_for
 from gradeonce.warehouses.postgres import belt, mapped, small
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
-from gradeonce.warehouses.postgres.mapped import Asked, Kept
+from gradeonce.warehouses.postgres.mapped import Kept
 
 STEPS = ("state", "row_tables", "views", "staged_predictions", "performance")
 """What `init` does, in order; a step that was done is never done again, and a new one goes to the end."""
@@ -31,7 +32,7 @@ def migrate(
     Raises:
         RefusedForSafety: If a newer gradeonce made the schema, or a table of the user's cannot stand for ours.
     """
-    users = {asked.table.name: asked for asked in mapped.asked_for(names, columns or {})}
+    users = {asked.table.name: asked for asked in asked_for(names, columns or {})}
     with connections.transaction() as session:
         schema = quote_identifier(connections.schema)
         session.query(_sql("turn"), {"key": f"gradeonce layout {connections.schema}"})
@@ -71,7 +72,7 @@ def missing(connections: Connections, names: Mapping[str, str], columns: Mapping
         _refuse_newer(done, connections.schema)
         lines = [f"step {number} ({step}) was not done" for number, step in enumerate(STEPS, 1) if number > done]
         standing = mapped.kept(session)
-        for asked in mapped.asked_for(names, columns):
+        for asked in asked_for(names, columns):
             examined = mapped.examine(session, asked)
             found = list(examined.problems)
             kept = standing.get(asked.table.name)

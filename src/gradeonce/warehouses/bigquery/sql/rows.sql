@@ -71,7 +71,7 @@ FROM {revisions} GROUP BY 1
 
 -- name: put
 -- The staged rows become the partitions.
-INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} WHERE {within}
+INSERT INTO {table} ({into}) SELECT {columns} FROM {staged} WHERE {within}
 
 -- name: put_carried
 -- The same; a row whose content did not change keeps the stamps of the run that wrote it.
@@ -82,8 +82,8 @@ WHERE {within}
 
 -- name: sharing
 -- Partitions of one table that hold a value which another table holds in the given partitions.
-SELECT DISTINCT CAST({partition} AS STRING) AS part FROM {table}
-WHERE {all} AND {column} IN (SELECT {column} FROM {other} WHERE {other_within})
+SELECT DISTINCT CAST({partition} AS STRING) AS part FROM ({table})
+WHERE {column} IN (SELECT {column} FROM ({other}))
 ORDER BY 1
 
 -- name: unknown_rows

@@ -95,7 +95,7 @@ IF (
 -- name: standing
 -- How many rows of replaced partitions stand in one table.
 SELECT {name} AS table_name, CAST({partition} AS STRING) AS part, COUNT(*) AS row_count
-FROM {table} WHERE {within} GROUP BY 1, 2
+FROM ({rows}) GROUP BY 1, 2
 
 -- name: counted
 -- What now stands is counted inside the transaction, for all tables at once; other than was staged takes it back.
