@@ -111,7 +111,7 @@ def adopt_files(
     found = _adopted_before(warehouse, content_id)
     if found:
         return AdoptReport("already_adopted", found, source)
-    run_id = _new_run_id(clock)
+    run_id = new_adoption_id(clock)
     with tempfile.TemporaryDirectory(prefix="gradeonce-") as folder:
         dump = Path(folder) / "grades.parquet"
         with warehouse.engine() as engine:
@@ -131,7 +131,7 @@ def adopt_files(
                 cursor = engine.execute(sql)
                 return Rows(tuple(column[0] for column in cursor.description or ()), cursor.fetchall())
 
-            report = _looked_at(ask, f"read_parquet({quote_literal(str(dump))})", source, read.lacking)
+            report = look_at_grades(ask, f"read_parquet({quote_literal(str(dump))})", source, read.lacking)
         on_step("adopt.read")
         fences = warehouse.fences(ACCURACY, report.partitions)
         _refuse_graded(warehouse, fences)
@@ -166,13 +166,44 @@ def adopt_table(
     dates = ", ".join(f"CAST({quote_literal(partition)} AS DATE)" for partition in loose)
     with warehouse.reader() as reader:
         rows = f"(SELECT * FROM {ACCURACY.name} WHERE game_date IN ({dates})) AS found"
-        report = _looked_at(reader.query, rows, ACCURACY.name, (), skipped)
+        report = look_at_grades(reader.query, rows, ACCURACY.name, (), skipped)
     if dry_run:
         return _as(report, "dry_run", "")
-    run_id = _new_run_id(clock)
+    run_id = new_adoption_id(clock)
     query = Query(f"SELECT {_COLUMNS} FROM {ACCURACY.name}", inputs={ACCURACY.name: tuple(loose)})
     _publish(warehouse, clock, query, report, loose, run_id, "", Copies.IN_PLACE, on_step)
     return _as(report, "adopted", run_id)
+
+
+def adopt_rows(
+    warehouse: Warehouse,
+    clock: Clock,
+    select: str,
+    found: AdoptReport,
+    *,
+    run_id: str,
+    on_step: OnStep = ignore_steps,
+) -> AdoptReport:
+    """Copy grades that the warehouse can read into the book, as they stand, on those of their dates that hold none.
+
+    Args:
+        select: SELECT of all columns of a grade.
+        found: What is known of its rows: source, dates, duplicates.
+        run_id: The run, in the ledger.
+
+    Raises:
+        RefusedForSafety: If rows stand on one of the dates that nobody published. Nothing was adopted.
+    """
+    fences = warehouse.fences(ACCURACY, found.partitions)
+    free = {partition: fence for partition, fence in fences.items() if not fence.rows}
+    skipped = tuple(partition for partition in found.partitions if partition not in free)
+    if not free:
+        return replace(found, status="already_adopted", partitions=(), rows=0, skipped=skipped)
+    _refuse_loose(warehouse, list(free))
+    dates = ", ".join(f"CAST({quote_literal(partition)} AS DATE)" for partition in free)
+    query = Query(f"SELECT {_COLUMNS} FROM ({select}) AS theirs WHERE game_date IN ({dates})")
+    rows = _publish(warehouse, clock, query, found, free, run_id, "", Copies.ALLOWED, on_step)
+    return replace(found, status="adopted", run_id=run_id, partitions=tuple(free), rows=rows, skipped=skipped)
 
 
 def _publish(
@@ -185,7 +216,7 @@ def _publish(
     content_id: str,
     copies: Copies,
     on_step: OnStep,
-) -> None:
+) -> int:
     details: dict[str, Any] = {"adopted": True, "source": report.source}
     if content_id:
         details["content_id"] = content_id
@@ -196,7 +227,7 @@ def _publish(
             for partition in fences
         }
 
-    publish(
+    published = publish(
         warehouse,
         ACCURACY,
         query,
@@ -211,11 +242,21 @@ def _publish(
         clock=clock,
         on_step=on_step,
     )
+    return sum(one.rows for one in published.values())
 
 
-def _looked_at(
+def look_at_grades(
     ask: Callable[[str], Rows], rows: str, source: str, lacking: tuple[str, ...], skipped: tuple[str, ...] = ()
 ) -> AdoptReport:
+    """Return what is odd about grades in a relation; nothing is changed.
+
+    Args:
+        ask: Runs a SELECT.
+        rows: The relation, aliased if it is a subquery.
+        source: What it is called.
+        lacking: Columns of ours that it does not have.
+        skipped: Dates left out of it.
+    """
     # A line of none is a pick without a line; any other part of the key that is null names nothing.
     parts = [name for name in ACCURACY.key if name != "line_value"]
     counts = ", ".join(f"count(*) FILTER (WHERE {quote_identifier(name)} IS NULL)" for name in parts)
@@ -281,7 +322,8 @@ def _adopted_before(warehouse: Warehouse, content_id: str) -> str:
     return str(rows[0][0]) if rows else ""
 
 
-def _new_run_id(clock: Clock) -> str:
+def new_adoption_id(clock: Clock) -> str:
+    """Return the identity of an adoption."""
     return f"adopted-{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gradeonce.checks import CheckHistory, CheckReport
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
     from gradeonce.load import LoadOptions, LoadReport
+    from gradeonce.migrate import MigrateOptions, MigrationReport
     from gradeonce.readiness import Readiness
     from gradeonce.reports import Calibration, Comparison, Explanation, Report
     from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, Staging, SweepReport
@@ -408,6 +409,23 @@ class Book:
             return adopt_table(self.warehouse, self.clock, dry_run=options.dry_run, on_step=self._on_step)
         files = [Path(what)] if isinstance(what, str | Path) else [Path(file) for file in what]
         return adopt_files(self.warehouse, self.settings, self.clock, files, options, on_step=self._on_step)
+
+    def migrate(
+        self, table: str, options: MigrateOptions | None = None, *, on_told: Callable[[str], None] = ignore_steps
+    ) -> MigrationReport:
+        """Take over a table of grades that others kept beside the book; only say what that would do, unless told.
+
+        Args:
+            table: Theirs, e.g. `project.dataset.prediction_accuracy`. It is only ever read.
+            options: Its columns, which copy of a key stays, and whether to do it.
+            on_told: Called with a line as each step begins.
+
+        Returns:
+            What it holds, what was done, and how what stood differs from what our rules say, by rule.
+        """
+        from gradeonce.migrate import MigrateOptions, migrate
+
+        return migrate(self._deduper(), self._grader(), table, options or MigrateOptions(), on_told=on_told)
 
     def dedupe_plan(
         self,

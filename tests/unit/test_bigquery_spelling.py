@@ -45,6 +45,7 @@ from gradeonce.warehouses.bigquery.spelling import spelled
         ("split_part(x, '_', 2)", "SPLIT(x, '_')[SAFE_ORDINAL( 2)]"),
         ("array_length(x, 1)", "ARRAY_LENGTH(x)"),
         ("regexp_replace(x, 'a', 'b', 'g')", "REGEXP_REPLACE(x, 'a', 'b')"),
+        ("'a-' || md5(concat_ws('|', x, y))", "'a-' || TO_HEX(MD5(ARRAY_TO_STRING([ x, y],'|')))"),
         ("(array_agg(x))[1]", "(array_agg(x))[SAFE_ORDINAL(1)]"),
         ("(CAST($names AS VARCHAR[]))[i]", "(@names)[SAFE_ORDINAL(i)]"),
         ("CAST(ARRAY['a', 'b'] AS VARCHAR[])", "ARRAY<STRING>['a', 'b']"),

@@ -31,7 +31,7 @@ def plan_beside(deduper: Deduper, table: str, *, key: Sequence[str], keep: str |
             f"What is a copy in {table}, and which one is to stay?",
             hint="Say so, e.g. --key player_lookup,game_id --keep latest --by updated_at",
         )
-    name = quoted.replace('"', "").split(".")[-1]
+    name = quoted.split(".")[-1].strip('"`')
     pseudo = Table(name=_plain(name), columns=tuple(Column(c, ColumnType.TEXT) for c in columns), partition=columns[0])
     choice = Choice(pseudo, tuple(key), Keep(keep), by)
     found = deduper.warehouse.beside().look(quoted, key, by, latest=choice.keep is Keep.LATEST)

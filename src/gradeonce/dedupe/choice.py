@@ -10,7 +10,7 @@ from gradeonce.errors import UsageError
 from gradeonce.schema import Column, ColumnType, Table
 from gradeonce.statements import fill, quote_identifier, quote_literal, statements
 
-_TYPES = {
+COMMON_TYPES = {
     ColumnType.TEXT: "VARCHAR",
     ColumnType.DATE: "DATE",
     ColumnType.INSTANT: "TIMESTAMP",
@@ -19,7 +19,7 @@ _TYPES = {
     ColumnType.INTEGER: "INTEGER",
     ColumnType.BOOLEAN: "BOOLEAN",
 }
-"""Names that every warehouse knows."""
+"""Names of types that every warehouse knows."""
 
 LONGEST_NAME = 28
 """Characters of a table's name in the name of its backup: PostgreSQL cuts names off at 63 bytes."""
@@ -146,7 +146,7 @@ class Choice:
         return " OR ".join(f"g.{_flag(name)}" for name in self.compared if name in names) or "false"
 
     def _within(self, partitions: Sequence[str]) -> str:
-        kind = next(_TYPES[column.type] for column in self.table.columns if column.name == self.table.partition)
+        kind = next(COMMON_TYPES[column.type] for column in self.table.columns if column.name == self.table.partition)
         values = ", ".join(f"CAST({quote_literal(partition)} AS {kind})" for partition in partitions)
         return f"{quote_identifier(self.table.partition)} IN ({values})" if values else "false"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -89,7 +89,8 @@ def read_grades(
     run(engine, parsed)
     _refuse_unread(engine, given)
     columns = ", ".join(
-        f"{_made(name, given, run_id, adopted_at)} AS {quote_identifier(name)}" for name in ACCURACY.column_names
+        f"{made_value(name, given, run_id, adopted_at, lookup=lookup_sql('v_player_name'))} AS {quote_identifier(name)}"
+        for name in ACCURACY.column_names
     )
     made = statement(__package__, "adopted.sql", "made", columns=columns, parsed=_PARSED)
     counted = run(engine, f"SELECT count(*) FROM {_PARSED}").fetchall()
@@ -187,7 +188,16 @@ def _expected(name: str, kind: ColumnType) -> str:
     )
 
 
-def _made(name: str, given: set[str], run_id: str, adopted_at: datetime) -> str:
+def made_value(name: str, given: Collection[str], run_id: str, adopted_at: datetime, *, lookup: str) -> str:
+    """Return the SQL of a column of ours over what was read (`v_` and its name), with what stands where nothing is said.
+
+    Args:
+        name: The column.
+        given: Columns of ours that were given.
+        run_id: Stands where no run is named.
+        adopted_at: Stands where no instant of grading is named.
+        lookup: SQL of the lookup of a player's name.
+    """
     own = statements("gradeonce.loading", "adopted.sql")
     if name not in own:
         return f"v_{name}"
@@ -199,7 +209,7 @@ def _made(name: str, given: set[str], run_id: str, adopted_at: datetime) -> str:
         "outcome": outcome,
         "key_texts": ", ".join(f"coalesce(CAST(v_{part} AS VARCHAR), '')" for part in key),
         "market_or_default": "v_market" if "market" in given else "'points'",
-        "lookup": lookup_sql("v_player_name") if "player_name" in given else "NULL",
+        "lookup": lookup if "player_name" in given else "NULL",
         "run_id": quote_literal(run_id),
         "adopted_at": f"CAST({quote_literal(instant)} AS TIMESTAMP)",
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gradeonce.model import EntryDraft
+from gradeonce.schema import Column
 from gradeonce.warehouses.base import OnStep
 
 
@@ -59,11 +60,40 @@ class Restored:
     rows: int
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A table that is not the book's, to be read in columns of ours.
+
+    Attributes:
+        relation: Its quoted name; in `values` it is called `t`.
+        within: Condition that every row fulfils, and without which it may refuse to be read.
+        columns: Its own columns, in order.
+        values: By our column: the SQL of its column as it is, and as a value of our type, null where it cannot be read.
+    """
+
+    relation: str
+    within: str
+    columns: tuple[str, ...]
+    values: Mapping[str, tuple[str, str]]
+
+
 class BesideTables(Protocol):
     """Tables in the same place as the book that are not its own, and that nobody is fenced from writing to."""
 
     def columns(self, table: str) -> tuple[str, list[str]]:
         """Return the quoted name of a table, and the columns that can be written.
+
+        Raises:
+            UsageError: If there is no such table.
+        """
+        ...
+
+    def reading(self, table: str, columns: Mapping[str, Column]) -> Reading:
+        """Return how a table, or a view, is read in columns of ours. No row is read yet.
+
+        Args:
+            table: Its name.
+            columns: Our column by the name of theirs; those that it does not have are left out.
 
         Raises:
             UsageError: If there is no such table.

@@ -6,7 +6,7 @@ from gradeonce.schema import ColumnType
 from gradeonce.warehouses.base import Capabilities
 
 CAPABILITIES = Capabilities(
-    name="bigquery", enforces_unique=False, local_engine=False, server_clock=True, shares_tables=False
+    name="bigquery", enforces_unique=False, local_engine=False, server_clock=True, shares_tables=True
 )
 
 BIGQUERY_TYPES = {

@@ -328,7 +328,20 @@ def _regexp_replace(arguments: list[list[Token]]) -> list[Token]:
     return ["REGEXP_REPLACE", "(", *text, ",", *pattern, ",", *put, ")"]
 
 
+def _md5(arguments: list[list[Token]]) -> list[Token]:
+    return ["TO_HEX", "(", "MD5", "(", *arguments[0], ")", ")"]
+
+
+def _concat_ws(arguments: list[list[Token]]) -> list[Token]:
+    # Nulls are left out, as they are elsewhere.
+    mark, *values = arguments
+    listed = [token for place, value in enumerate(values) for token in ([","] if place else []) + value]
+    return ["ARRAY_TO_STRING", "(", "[", *listed, "]", ",", *mark, ")"]
+
+
 _CALLS: Mapping[str, Callable[[list[list[Token]]], list[Token]]] = {
+    "concat_ws": _concat_ws,
+    "md5": _md5,
     "split_part": _split_part,
     "array_length": _array_length,
     "regexp_replace": _regexp_replace,

@@ -15,6 +15,7 @@ from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SMALL_TABLES, Sm
 from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.bigquery import landing, layout, small, state
+from gradeonce.warehouses.bigquery.beside import BigQueryBeside
 from gradeonce.warehouses.bigquery.capabilities import CAPABILITIES
 from gradeonce.warehouses.bigquery.connection import STAGING, Connection
 from gradeonce.warehouses.bigquery.mapped import external_fences_sql, held, kept
@@ -248,7 +249,7 @@ class BigQueryWarehouse:
 
     def beside(self) -> BesideTables:
         """See `Warehouse.beside`."""
-        raise UsageError("In BigQuery only the book's own tables are looked after yet.")
+        return BigQueryBeside(self._connection, self._clock)
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradeonce.errors import RefusedForSafety, UsageError, ValidationFailed
 from gradeonce.model import EntryDraft
+from gradeonce.schema import Column, ColumnType
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.warehouses.base import OnStep
-from gradeonce.warehouses.beside import Doubled, DoubledKey, Restored
+from gradeonce.warehouses.beside import Doubled, DoubledKey, Reading, Restored
 from gradeonce.warehouses.postgres import state
+from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
 
 
@@ -30,6 +32,20 @@ class PostgresBeside:
         """See `BesideTables.columns`."""
         with self.connections.transaction(reads_only=True) as session:
             return _columns(session, table)
+
+    def reading(self, table: str, columns: Mapping[str, Column]) -> Reading:
+        """See `BesideTables.reading`. A text that is no value of our type is an error of the query that reads it."""
+        with self.connections.transaction(reads_only=True) as session:
+            name = ".".join(quote_identifier(part) for part in table.replace('"', "").split("."))
+            found = session.query(_sql("kind"), {"name": name}).rows
+            if not found:
+                raise UsageError(f"There is no table {table!r}.", hint="Name it with its schema, e.g. public.grades.")
+            relation = found[0][1]
+            kinds = dict(session.query(_sql("column_types"), {"name": relation}).rows)
+        values = {
+            ours.name: _value(theirs, kinds[theirs], ours.type) for theirs, ours in columns.items() if theirs in kinds
+        }
+        return Reading(relation, "true", tuple(kinds), values)
 
     def look(self, table: str, key: Sequence[str], by: str, *, latest: bool) -> Doubled:
         """See `BesideTables.look`."""
@@ -184,6 +200,16 @@ def _look(session: Session, table: str, key: Sequence[str], by: str, *, latest: 
         digest=digest,
         samples=tuple(samples.values()),
     )
+
+
+def _value(name: str, kind: str, wanted: ColumnType) -> tuple[str, str]:
+    raw = f"t.{quote_identifier(name)}"
+    if wanted is ColumnType.TEXT:
+        raw = f"nullif(trim(CAST({raw} AS text)), '')"
+        return raw, raw
+    if wanted is ColumnType.INSTANT and kind == "timestamp with time zone":
+        return raw, f"({raw} AT TIME ZONE 'UTC')"
+    return raw, f"CAST({raw} AS {POSTGRES_TYPES[wanted]})"
 
 
 _UNIT, _NULL = chr(31), chr(30)

@@ -6,6 +6,11 @@
 SELECT attname::text, attgenerated = '' FROM pg_attribute
 WHERE attrelid = to_regclass($name) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 
+-- name: column_types
+-- All columns with their types, in order.
+SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
+WHERE attrelid = to_regclass($name) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+
 -- name: kind
 -- What stands behind a name: r is a table, p a partitioned one.
 SELECT c.relkind::text, format('%I.%I', n.nspname, c.relname)

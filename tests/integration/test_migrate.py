@@ -1,0 +1,122 @@
+"""Moving a table of grades in: what it finds, what it changes, and how what stood differs from what our rules say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import gradeonce
+from builders import ledger_findings, new_book, open_book
+from gradeonce.book import Book
+from gradeonce.errors import RefusedForSafety, UsageError
+from gradeonce.migrate import MigrateOptions, MigrationReport
+from postgres_book import postgres, schema
+from servers import Postgres
+from their_grades import DAY, GRADED, LATER, RULES, THEIRS, load_inputs, table_sql
+
+__all__ = ["postgres", "schema"]
+
+APPLY = MigrateOptions(apply=True)
+TYPES = {
+    "date": "date", "text": "text", "float": "double precision", "decimal": "numeric(6, 1)", "integer": "integer",
+    "boolean": "boolean", "instant": "timestamptz",
+}  # fmt: skip
+
+
+@pytest.fixture
+def theirs(postgres: Postgres, schema: str) -> Iterator[str]:
+    """Their table; yields its name."""
+    name = f"public.their_grades_{schema}"
+    with psycopg.connect(postgres.url, autocommit=True, options="-c TimeZone=UTC") as connection:
+        connection.execute(table_sql(name, TYPES).encode())
+        try:
+            yield name
+        finally:
+            connection.execute(f"DROP TABLE {name}".encode())
+
+
+@pytest.fixture
+def book(postgres: Postgres, schema: str, tmp_path: Path) -> Iterator[Book]:
+    """A book that knows the predictions and box scores of the first date."""
+    with gradeonce.open(postgres.url, schema=schema, threads=1, store="off") as book:
+        load_inputs(book, tmp_path)
+        yield book
+
+
+def everything(book: Book, theirs: str) -> list[Any]:
+    """Return all rows of all tables of the book, and of theirs."""
+    with psycopg.connect(book.settings.book) as connection:
+        names = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",
+            (book.settings.schema,),
+        ).fetchall()
+        found = [f'"{book.settings.schema}"."{name}"' for (name,) in names] + [theirs]
+        return [
+            (name, connection.execute(f"SELECT ROW(t.*)::text FROM {name} AS t ORDER BY 1".encode()).fetchall())
+            for name in found
+        ]
+
+
+def by_rule(report: MigrationReport) -> dict[str, int]:
+    return {difference.rule: difference.rows for difference in report.comparison.differences}
+
+
+def test_a_plan_says_everything_and_changes_nothing(book: Book, theirs: str) -> None:
+    """Duplicates, null keys, two scales, moved lines, rows without a date, differences by rule, dates that must wait."""
+    before = everything(book, theirs)
+
+    report = book.migrate(theirs)
+
+    assert everything(book, theirs) == before
+    assert report.status == "plan"
+    assert (report.to_adopt, report.to_grade) == ((DAY, LATER), (DAY,))
+    found = report.findings
+    assert (found.grades.rows, found.undated) == (len(THEIRS) - 1, 1)
+    assert found.grades.duplicates == {DAY: {3: 1}, LATER: {2: 1}}
+    assert found.grades.null_keys == {"player_lookup": 1}
+    assert found.grades.two_scales == {"alpha": (14, 1)}
+    assert (found.moved_picks, found.moved_rows, found.moved[0].player_lookup) == (1, 2, "moved")
+    assert by_rule(report) == RULES
+    assert (report.comparison.stood, report.comparison.same) == (11, 2)
+    assert report.comparison.held == {LATER: "no predictions are loaded"}
+    push = next(one for one in report.comparison.differences if one.rule == "push_counted").samples[0]
+    assert (push.player_lookup, push.was["outcome"], push.now["outcome"]) == ("push", "loss", "push")
+    assert report.mapped.left_out == ("pace_adjustment",)
+
+
+def test_an_apply_leaves_a_clean_graded_book(book: Book, theirs: str) -> None:
+    """Adopted, backed up, cleaned, graded where it can be; theirs is as it was; done again, it does nothing."""
+    report = book.migrate(theirs, APPLY)
+
+    assert report.status == "migrated"
+    assert report.adopted is not None
+    assert report.removed is not None
+    assert (report.adopted.rows, report.removed.rows_deleted) == (15, 3)
+    assert by_rule(report) == RULES
+    outcomes = f"SELECT outcome, count(*) FROM prediction_accuracy WHERE game_date = DATE '{DAY}' GROUP BY 1"
+    assert dict(book.sql(outcomes).rows) == GRADED
+    assert book.sql(f"SELECT count(*) FROM prediction_accuracy WHERE game_date = DATE '{LATER}'").rows == [(1,)]
+    assert [(s.partition, s.state) for s in book.status()] == [(DAY, "graded"), (LATER, "adopted")]
+    assert book.sql(f'SELECT count(*) FROM "{report.removed.backup}"').rows == [(15,)]
+    assert ledger_findings(book.warehouse) == ()
+
+    before = everything(book, theirs)
+    again = book.migrate(theirs, APPLY)
+    assert (again.status, by_rule(again)) == ("already_migrated", RULES)
+    assert everything(book, theirs) == before
+
+
+def test_values_that_cannot_be_read_stop_it(book: Book, theirs: str) -> None:
+    """A column that is named must be there, and so must those without which these are no grades."""
+    with pytest.raises(UsageError, match="no column nothing"):
+        book.migrate(theirs, MigrateOptions(columns={"actual_value": "nothing"}))
+    with pytest.raises(UsageError, match="Did you mean line_value"):
+        book.migrate(theirs, MigrateOptions(columns={"lin_value": "current_points_line"}))
+    with pytest.raises(UsageError, match="There is no table"):
+        book.migrate("public.nothing")
+    with pytest.raises(UsageError, match="own table"):
+        book.migrate("prediction_accuracy")
