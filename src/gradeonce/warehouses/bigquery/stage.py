@@ -172,6 +172,8 @@ class BigQueryStage:
         self, moves: Sequence[Move], entries: Sequence[EntryDraft], *, copies: Copies = Copies.NONE, on_step: OnStep
     ) -> list[Entry]:
         """See `Stage.commit`. The server does all of it in one script: every step but the last is before it is sent."""
+        if copies is not Copies.NONE:
+            self._let_nulls_in()
         state.before_commit(on_step)
         texts = self._replace(self._table, moves, self._staged, carries=self._carries)
         if copies is Copies.IN_PLACE:
@@ -184,6 +186,28 @@ class BigQueryStage:
         links = state.Commit(self._run_id, moves, drafts, texts).run(self._connection, self._clock)
         on_step("commit.done")
         return links
+
+    def _let_nulls_in(self) -> None:
+        """Let columns hold nulls that must hold none in our own rows, where rows that stood before have some.
+
+        It is done before the transaction, which can change no table; ours are looked at before they are committed.
+        """
+        names = [name for name in self._table.required if name != self._table.partition]
+        if not names:
+            return
+        counts = ", ".join(f"COUNTIF({quoted(name)} IS NULL)" for name in names)
+        counted = self._connection.query(f"SELECT {counts} FROM {self._own(self._staged)}", ours=False).rows[0]
+        with_nulls = {name for name, count in zip(names, counted, strict=True) if count}
+        if with_nulls:
+            place = self._connection.place
+            fields = self._connection.table(f"{place.project}.{place.dataset}.{self._table.name}").schema
+            texts = [
+                f"ALTER TABLE {self._own(self._table.name)} ALTER COLUMN {quoted(field.name)} DROP NOT NULL"
+                for field in fields
+                if field.name in with_nulls and field.mode == "REQUIRED"
+            ]
+            if texts:
+                self._connection.execute(state.as_script(texts))
 
     @property
     def _staged(self) -> str:
