@@ -1,4 +1,4 @@
-"""A table of grades that somebody else kept, with everything in it that a move finds; and what a book needs to grade it."""
+"""A table of grades that somebody else kept, with all that a move finds in it; and what a book needs to grade it."""
 
 from __future__ import annotations
 

@@ -8,24 +8,27 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from docstrings import attributes, table
 
 import gradeonce
-from gradeonce import checks, reports
+from gradeonce import checks, migrate, reports
 from gradeonce.adopt import AdoptReport
 from gradeonce.alerts.deliver import Sent
 from gradeonce.alerts.memory import Alert, Announcement, Delivery
 from gradeonce.alerts.samples import SAMPLES
 from gradeonce.backfill import GradeReport
 from gradeonce.cli.main import run
+from gradeonce.cli.migrating import migration_document
 from gradeonce.dedupe import Applied, Backup, Finding, Plan, PlannedPartition, RolledBack, SampleKey, Verified
 from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseRecord
 from gradeonce.ledger import LedgerProof
 from gradeonce.load import LoadReport
+from gradeonce.migrate.columns import Mapped
 from gradeonce.reports import explanation
 from gradeonce.simulation import simulate_season
 from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, SweepReport
@@ -160,6 +163,20 @@ OWN: dict[str, dict[str, str]] = {
         "duplicated_keys": "Keys that stand more than once.",
         "duplicates": "The same by date and number of copies.",
     },
+    "migrate gcp": {
+        "columns": "Their name of each column of ours.",
+        "left_out": "Columns of theirs that are not taken.",
+        "duplicated_keys": "Keys that stand more than once.",
+        "duplicates": "The same by date and number of copies.",
+        "held": "Dates that are not graded, with the reason.",
+        "compared": "Dates whose grades were held against our rules.",
+        "rows_adopted": "Rows that were adopted now.",
+        "plan": "The plan by which copies were removed now; null if none were.",
+        "rows_removed": "Copies that were removed now.",
+        "backup": "Table with the rows as they stood before that.",
+        "graded": "Dates that were graded now.",
+        "errors": "Dates that could not be graded, with the error.",
+    },
     "dedupe plan": {
         "plan_id": "Its name; null if there is nothing to do.",
         "table": "Table looked at.",
@@ -227,6 +244,16 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "check --history": (checks.CheckStanding, checks.CheckHistory),
     "locks list": (LeaseRecord,),
     "adopt": (AdoptReport,),
+    "migrate gcp": (
+        AdoptReport,
+        migrate.MovedLines,
+        migrate.Findings,
+        migrate.Sample,
+        migrate.Difference,
+        migrate.Comparison,
+        Mapped,
+        migrate.MigrationReport,
+    ),
     "dedupe plan": (Plan, PlannedPartition, SampleKey),
     "dedupe apply": (Applied,),
     "dedupe verify": (Finding, Verified),
@@ -292,6 +319,7 @@ def _documents() -> dict[str, list[Any]]:
         dump = str(folder / "theirs.csv")
         Path(dump).write_text(ADOPTED, encoding="utf-8")
         documents["adopt"] = [ask("adopt", dump)]
+        documents["migrate gcp"] = [json.loads(json.dumps(migration_document(_migration()), default=float))]
         documents["dedupe plan"] = [ask("dedupe", "plan")]
         plan = documents["dedupe plan"][0]["plan_id"]
         documents["dedupe apply"] = [ask("dedupe", "apply", plan)]
@@ -306,6 +334,26 @@ def _documents() -> dict[str, list[Any]]:
         documents["ledger head"] = [ask("ledger", "head")]
         documents["an error"] = [ask("grade", "someday")]
     return documents
+
+
+def _migration() -> migrate.MigrationReport:
+    """Return a report with one of everything: a move needs a server."""
+    moved = migrate.MovedLines("2020-01-01", "theirs", "ann", "game1", "points", Decimal(20), Decimal(21), 2)
+    found = AdoptReport("", rows=2, partitions=("2020-01-01",), duplicates={"2020-01-01": {2: 1}}, outcomes={"win": 2})
+    sample = migrate.Sample("2020-01-01", "theirs", "ann", "game1", "points", {"outcome": "loss"}, {"outcome": "push"})
+    return migrate.MigrationReport(
+        status="plan",
+        source="theirs",
+        mapped=Mapped({"prop_line": "line_value"}, ("mood",), ("minutes_played",)),
+        findings=migrate.Findings(
+            found, undated=1, unread={"line_value": 1}, moved_picks=1, moved_rows=2, moved=(moved,)
+        ),
+        to_adopt=("2020-01-01",),
+        comparison=migrate.Comparison(
+            ("2020-01-01",), 1, 0, (migrate.Difference("push_counted", "...", 1, (sample,)),), {"2020-01-02": "..."}
+        ),
+        to_grade=("2020-01-01",),
+    )
 
 
 def _layout(name: str, documents: list[Any]) -> str:
@@ -338,6 +386,12 @@ OPEN = (
     "two_scales",
     "outcomes",
     "differing_columns",
+    "columns",
+    "unread",
+    "held",
+    "was",
+    "now",
+    "errors",
 )
 """Objects whose keys are data."""
 

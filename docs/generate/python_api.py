@@ -33,6 +33,10 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "What `check` and `check_history` answer.",
         ("CheckReport", "CheckResult", "CheckStatus", "CheckHistory", "CheckStanding"),
     ),
+    "gradeonce.migrate": (
+        "What `migrate` is given and answers.",
+        ("MigrateOptions", "MigrationReport", "Findings", "MovedLines", "Comparison", "Difference", "Sample"),
+    ),
     "gradeonce.schema": ("Tables of your own.", ("Table", "Column", "ColumnType")),
     "gradeonce.model": ("What a publish is given.", ("Query",)),
     "gradeonce.publish": ("The kernel.", ("publish", "Published", "PublishStatus", "Validation", "Judgement")),

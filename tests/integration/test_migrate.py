@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 import gradeonce
-from builders import ledger_findings, new_book, open_book
+from builders import ledger_findings
 from gradeonce.book import Book
-from gradeonce.errors import RefusedForSafety, UsageError
+from gradeonce.errors import UsageError
 from gradeonce.migrate import MigrateOptions, MigrationReport
 from postgres_book import postgres, schema
 from servers import Postgres
@@ -66,7 +66,7 @@ def by_rule(report: MigrationReport) -> dict[str, int]:
 
 
 def test_a_plan_says_everything_and_changes_nothing(book: Book, theirs: str) -> None:
-    """Duplicates, null keys, two scales, moved lines, rows without a date, differences by rule, dates that must wait."""
+    """Copies, null keys, two scales, moved lines, rows without a date, differences by rule, dates that must wait."""
     before = everything(book, theirs)
 
     report = book.migrate(theirs)

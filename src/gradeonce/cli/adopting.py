@@ -93,7 +93,17 @@ def _lines(report: AdoptReport) -> list[str]:
     lines = [f"{number(report.rows)} rows on {number(len(report.partitions))} date(s){span}: {verb}"]
     if report.run_id:
         lines[0] += f" ({report.run_id})"
-    lines.append(f"  outcomes: {', '.join(f'{number(n)} {name}' for name, n in report.outcomes.items())}")
+    lines += oddities(report)
+    if report.lacking:
+        lines.append(f"  columns that are not there: {', '.join(report.lacking)}")
+    if report.skipped:
+        lines.append(f"  {number(len(report.skipped))} date(s) have a fence already and were left as they are")
+    return lines
+
+
+def oddities(report: AdoptReport) -> list[str]:
+    """Return what is odd about the grades, one line each."""
+    lines = [f"  outcomes: {', '.join(f'{number(n)} {name}' for name, n in report.outcomes.items())}"]
     if report.duplicates:
         shown = [
             f"{partition} ({', '.join(f'{number(keys)} of {copies}' for copies, keys in by_copies.items())})"
@@ -110,8 +120,4 @@ def _lines(report: AdoptReport) -> list[str]:
         f"  {system}: confidence on two scales, {number(low)} rows up to 1 and {number(high)} above"
         for system, (low, high) in report.two_scales.items()
     ]
-    if report.lacking:
-        lines.append(f"  columns that are not there: {', '.join(report.lacking)}")
-    if report.skipped:
-        lines.append(f"  {number(len(report.skipped))} date(s) have a fence already and were left as they are")
     return lines

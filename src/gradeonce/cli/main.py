@@ -36,6 +36,7 @@ COMMANDS = {
     "locks": ("locks", "Show who holds which lease; release one that is stuck."),
     "run-locked": ("run_locked", "Run any command while a lease is held."),
     "adopt": ("adopting", "Bring in grades that somebody else made, as they stand."),
+    "migrate": ("migrating", "Take over a table of grades that others kept, and say how its grades differ."),
     "dedupe": ("dedupe", "Find rows that stand more than once; remove the copies, or bring them back."),
     "ledger": ("ledger", "Verify the hash chain and the data under it; show its head."),
     "gcp": ("gcp", "Deploy to Google Cloud; see how it stands, what it costs; verify it there; go back."),

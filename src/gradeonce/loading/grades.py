@@ -189,7 +189,7 @@ def _expected(name: str, kind: ColumnType) -> str:
 
 
 def made_value(name: str, given: Collection[str], run_id: str, adopted_at: datetime, *, lookup: str) -> str:
-    """Return the SQL of a column of ours over what was read (`v_` and its name), with what stands where nothing is said.
+    """Return the SQL of a column of ours over what was read (`v_` and its name), and what stands where nothing is said.
 
     Args:
         name: The column.

@@ -73,7 +73,17 @@ _ELSEWHERE = {
 
 @dataclass(frozen=True)
 class Sample:
-    """A row that differs: its key, and the columns in which it does, as it was and as it is. Any: as they hold."""
+    """A row that differs.
+
+    Attributes:
+        game_date: Its date.
+        system_id: Whose.
+        player_lookup: On whom.
+        game_id: In which game.
+        market: On what.
+        was: Columns in which it differs, as they stood. Any: whatever they hold.
+        now: The same by our rules.
+    """
 
     game_date: str
     system_id: str | None

@@ -14,7 +14,18 @@ from gradeonce.warehouses.base import Reader
 
 @dataclass(frozen=True)
 class MovedLines:
-    """A pick that stands under more than one line: date, system, player, game, market, its lines and rows."""
+    """A pick that stands under more than one line.
+
+    Attributes:
+        game_date: Its date.
+        system_id: Whose.
+        player_lookup: On whom.
+        game_id: In which game.
+        market: On what.
+        lowest_line: Its lines run from this,
+        highest_line: to this.
+        rows: Rows that it stands in.
+    """
 
     game_date: str
     system_id: str | None
