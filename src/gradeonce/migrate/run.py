@@ -99,7 +99,7 @@ def migrate(
     """
     clock, run_id = deduper.clock, new_adoption_id(deduper.clock)
     theirs = read_theirs(deduper.warehouse, table, options.columns, run_id=run_id, adopted_at=clock.now())
-    refuse_own(deduper.warehouse, theirs)
+    refuse_own(deduper.warehouse, deduper.settings, theirs)
     on_told(f"looking at {theirs.source}")
     report = _looked_at(deduper, theirs, options)
     deduper.on_step("migrate.looked")

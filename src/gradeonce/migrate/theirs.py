@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from gradeonce.config import Settings
 from gradeonce.dedupe.choice import COMMON_TYPES
 from gradeonce.errors import UsageError
 from gradeonce.loading.grades import made_value
@@ -87,13 +88,13 @@ def _value(name: str, reading: Reading) -> str:
     return f"CAST(NULL AS {COMMON_TYPES[_BY_NAME[name].type]})"
 
 
-def refuse_own(warehouse: Warehouse, theirs: Theirs) -> None:
-    """Raise if the table is the book's own: what stands there is adopted in place.
+def refuse_own(warehouse: Warehouse, settings: Settings, theirs: Theirs) -> None:
+    """Raise if the table holds the book's own grades: what stands there is adopted in place.
 
     Raises:
-        UsageError: If it is.
+        UsageError: If it does.
     """
-    own = warehouse.beside().reading(ACCURACY.name, {}).relation
+    own = warehouse.beside().reading(settings.tables.get(ACCURACY.name, ACCURACY.name), {}).relation
     if theirs.source == own:
         raise UsageError(
             f"{theirs.source} is the book's own table of grades.",

@@ -197,17 +197,16 @@ class BigQueryStage:
             return
         counts = ", ".join(f"COUNTIF({quoted(name)} IS NULL)" for name in names)
         counted = self._connection.query(f"SELECT {counts} FROM {self._own(self._staged)}", ours=False).rows[0]
-        with_nulls = {name for name, count in zip(names, counted, strict=True) if count}
-        if with_nulls:
-            place = self._connection.place
-            fields = self._connection.table(f"{place.project}.{place.dataset}.{self._table.name}").schema
-            texts = [
-                f"ALTER TABLE {self._own(self._table.name)} ALTER COLUMN {quoted(field.name)} DROP NOT NULL"
-                for field in fields
-                if field.name in with_nulls and field.mode == "REQUIRED"
-            ]
-            if texts:
-                self._connection.execute(state.as_script(texts))
+        place = self._held(self._table)
+        with_nulls = {place.columns.get(name, name) for name, n in zip(names, counted, strict=True) if n}
+        found = self._connection.table(place.name.replace("`", "")) if with_nulls else None
+        texts = [
+            f"ALTER TABLE {place.name} ALTER COLUMN {quoted(field.name)} DROP NOT NULL"
+            for field in (found.schema if found else ())
+            if field.name in with_nulls and field.mode == "REQUIRED"
+        ]
+        if texts:
+            self._connection.execute(state.as_script(texts))
 
     @property
     def _staged(self) -> str:
