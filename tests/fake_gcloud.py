@@ -111,6 +111,7 @@ def empty() -> dict[str, Any]:
         "revisions": [],
         "jobs": [],
         "policies": {},
+        "announcements": [],
     }
 
 
@@ -182,7 +183,7 @@ def _create_subscription(names: list[str], flags: dict[str, str], state: dict[st
     _new(state["subscriptions"], "name", name)
     topic = f"projects/{PROJECT}/topics/{flags['--topic']}"
     _find(state["topics"], "name", topic)
-    entry = {"name": name, "topic": topic, "ackDeadlineSeconds": 10, "labels": _pairs(flags["--labels"])}
+    entry = {"name": name, "topic": topic, "ackDeadlineSeconds": 10, "labels": _pairs(flags.get("--labels", ""))}
     state["subscriptions"].append(entry)
     _deliver(entry, flags, state)
 
@@ -216,6 +217,17 @@ def _deliver(entry: dict[str, Any], flags: dict[str, str], state: dict[str, Any]
 def _delete_subscription(names: list[str], flags: dict[str, str], state: dict[str, Any]) -> None:
     _delete(state["subscriptions"], "name", f"projects/{PROJECT}/subscriptions/{names[0]}")
     state["policies"].pop(f"subscriptions/{names[0]}", None)
+
+
+def _pull(names: list[str], flags: dict[str, str], state: dict[str, Any]) -> Any:
+    import base64
+
+    _find(state["subscriptions"], "name", f"projects/{PROJECT}/subscriptions/{names[0]}")
+    waiting = state["announcements"]
+    return [
+        {"ackId": "1", "message": {"data": base64.b64encode(json.dumps(one).encode()).decode(), "messageId": "1"}}
+        for one in (waiting.pop(0) if waiting else [])
+    ]
 
 
 def _create_database(names: list[str], flags: dict[str, str], state: dict[str, Any]) -> None:
@@ -256,7 +268,8 @@ def _deploy_function(names: list[str], flags: dict[str, str], state: dict[str, A
         }
     )
     if not any(one["name"] == SUBSCRIPTION for one in state["subscriptions"]):
-        state["subscriptions"].append({"name": SUBSCRIPTION, "ackDeadlineSeconds": 10})
+        pushed = {"oidcToken": {"serviceAccountEmail": flags["--trigger-service-account"]}}
+        state["subscriptions"].append({"name": SUBSCRIPTION, "ackDeadlineSeconds": 10, "pushConfig": pushed})
     _revise(names[0], {}, state)
 
 
@@ -382,6 +395,7 @@ _COMMANDS: dict[str, Any] = {
     "pubsub subscriptions create": _create_subscription,
     "pubsub subscriptions update": _update_subscription,
     "pubsub subscriptions delete": _delete_subscription,
+    "pubsub subscriptions pull": _pull,
     "firestore databases list": _listing("databases"),
     "firestore databases create": _create_database,
     "secrets list": _listing("secrets"),
@@ -403,6 +417,7 @@ _COMMANDS: dict[str, Any] = {
     "scheduler jobs update pubsub": _update_job,
     "scheduler jobs delete": _delete_job,
     "scheduler jobs describe": _describe_job,
+    "scheduler jobs run": _describe_job,
 }
 
 
@@ -494,7 +509,7 @@ def _sources(flags: dict[str, str]) -> None:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in text.split(","))
+    return dict(pair.split("=", 1) for pair in text.split(",") if pair)
 
 
 def _find(entries: list[dict[str, Any]], key: str, value: str) -> dict[str, Any]:
