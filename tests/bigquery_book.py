@@ -9,8 +9,7 @@ import itertools
 import os
 
 from gradeonce.schema import REVISIONS
-from gradeonce.statements import statement
-from gradeonce.warehouses.bigquery import layout, mapped
+from gradeonce.warehouses.bigquery import layout
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.state import as_script
 
@@ -23,17 +22,7 @@ def small_book() -> str:
     """Make a book that has no more than what publishing needs; return its URL."""
     url = f"bigquery://demo/book_{os.getpid()}_{next(_numbers)}"
     connection = Connection(url)
-    state = statement("gradeonce.warehouses.bigquery.sql", "layout.sql", "step_state").split(";\n")
-    connection.execute(
-        as_script(
-            [
-                f"CREATE SCHEMA `demo`.`{connection.place.dataset}`",
-                *state,
-                mapped.create_text(),
-                layout.table_text(REVISIONS),
-            ]
-        )
-    )
+    layout.make_bare(connection, [REVISIONS])
     connection.close()
     return url
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -150,6 +150,15 @@ class Connection:
         self._count(job)
         return int(job.num_dml_affected_rows or 0)
 
+    def execute_apart(self, sql: str, params: Params | None = None, *, on_sent: Callable[[], None]) -> int:
+        """Do what `execute` does in two requests, and say when BigQuery has the script and has not answered yet."""
+        job = self._run(sql, params, ours=False, waits=False)
+        on_sent()
+        with _ours():
+            job.result(timeout=JOB_SECONDS)
+        self._count(job)
+        return int(job.num_dml_affected_rows or 0)
+
     def estimate(self, sql: str, params: Params | None = None, *, ours: bool = True) -> int:
         """Return how many bytes a statement would read, without running it.
 
@@ -207,13 +216,41 @@ class Connection:
         table = self.table(f"{self.place.project}.{self.place.dataset}.{name}")
         return [(int(table.num_bytes or 0), table.modified or table.created)] if table else []
 
+    def is_busy(self) -> bool:
+        """Say whether a job of ours is under way in this dataset, whoever sent it and may be gone by now."""
+        with _ours():
+            return any(
+                getattr(job, "default_dataset", None) is not None
+                and job.default_dataset.dataset_id == self.place.dataset
+                for state in ("running", "pending")
+                for job in self.client.list_jobs(state_filter=state, max_results=1000)
+            )
+
+    def delete_dataset(self) -> None:
+        """Delete the dataset with everything in it; none there is fine."""
+        with _ours():
+            self.client.delete_dataset(
+                f"{self.place.project}.{self.place.dataset}", delete_contents=True, not_found_ok=True
+            )
+
     def close(self) -> None:
         """Close the client."""
         if self._client is not None:
             self._client.close()  # type: ignore[no-untyped-call]
             self._client = None
 
-    def _run(self, sql: str, params: Params | None, *, ours: bool, dry_run: bool = False) -> bigquery.QueryJob:
+    def _run(
+        self, sql: str, params: Params | None, *, ours: bool, dry_run: bool = False, waits: bool = True
+    ) -> bigquery.QueryJob:
+        """Hand a statement to BigQuery.
+
+        Args:
+            sql: See `query`.
+            params: See `query`.
+            ours: See `query`.
+            dry_run: Only judge it.
+            waits: False returns once BigQuery has taken it: what becomes of it takes a second request.
+        """
         from google.cloud import bigquery
         from google.cloud.bigquery.enums import QueryApiMethod
 
@@ -229,7 +266,7 @@ class Connection:
             config.maximum_bytes_billed = self._maximum
         with _ours():
             # A dry run is a job; all else is one request, which is answered with the rows.
-            method = QueryApiMethod.INSERT if dry_run else QueryApiMethod.QUERY
+            method = QueryApiMethod.INSERT if dry_run or not waits else QueryApiMethod.QUERY
             return self.client.query(text, job_config=config, api_method=method, timeout=REQUEST_SECONDS)
 
     def _count(self, job: bigquery.QueryJob) -> None:

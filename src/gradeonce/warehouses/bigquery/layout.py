@@ -39,11 +39,10 @@ def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
     for asked in users:
         examined[asked.table.name].refuse_problems(asked)
     place = connection.place
-    location = f" OPTIONS (location = '{place.location}')" if place.location else ""
     connection.execute(
         state.as_script(
             [
-                f"CREATE SCHEMA IF NOT EXISTS {quoted(place.project)}.{quoted(place.dataset)}{location}",
+                f"CREATE SCHEMA IF NOT EXISTS {quoted(place.project)}.{quoted(place.dataset)}{_location(connection)}",
                 _sql("steps"),
                 mapped.create_text(),
             ]
@@ -72,6 +71,15 @@ def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
         connection.execute(state.as_script(texts))
         connection.mapped = None
     return bool(texts)
+
+
+def make_bare(connection: Connection, tables: Sequence[Table] = ()) -> None:
+    """Make a dataset in which one can publish, and of the tables of rows these only: a book to be thrown away."""
+    place = connection.place
+    schema = f"CREATE SCHEMA IF NOT EXISTS {quoted(place.project)}.{quoted(place.dataset)}{_location(connection)}"
+    connection.execute(
+        state.as_script([schema, *_step(connection, "state", ()), mapped.create_text(), *map(table_text, tables)])
+    )
 
 
 def missing(connection: Connection, users: Sequence[Asked] = ()) -> list[str]:
@@ -127,6 +135,11 @@ def _making_way(connection: Connection, asked: Asked) -> str:
             hint="Take the line out of [tables], or make the book in another dataset.",
         )
     return f"DROP TABLE {name}"
+
+
+def _location(connection: Connection) -> str:
+    location = connection.place.location
+    return f" OPTIONS (location = '{location}')" if location else ""
 
 
 def _step(connection: Connection, step: str, stood_for: Collection[str]) -> list[str]:

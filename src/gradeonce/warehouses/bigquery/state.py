@@ -179,6 +179,8 @@ class Commit:
             PublishConflict: If a partition is no longer at its move's base. Nothing changed.
         """
         jitter = random.Random(self.version)
+        # Nobody says when a script ends that was sent and not answered: it may still do so, at any moment.
+        sent: list[list[Entry]] = []
         for attempt in range(1, COMMIT_ATTEMPTS + 1):
             *head, at = connection.query(sql("head"), ours=False).rows[0]
             number, previous, _ = head
@@ -195,16 +197,37 @@ class Commit:
                 "entry_hash": last.entry_hash if last else previous,
                 "entries": json.dumps([_row(link) for link in links]),
             }
+            if last is not None:
+                sent.append(links)
             try:
                 connection.execute(self._script(), values)
                 return links
             except GradeonceError as error:
-                if last is not None and _is_in_chain(connection, last):
-                    _log.info("commit_answer_lost run_id=%s error=%s", self.version, error.message)
-                    return links
-                self._judge(connection, error, head, attempt)
+                landed = self._landed(connection, sent, error)
+                if landed is not None:
+                    return landed
+                try:
+                    self._judge(connection, error, head, attempt)
+                except GradeonceError as refusal:
+                    # Who moved the fence since may have been ourselves.
+                    landed = self._landed(connection, sent, refusal)
+                    if landed is None:
+                        raise
+                    return landed
             _pause(clock, jitter, attempt)
         raise AssertionError("unreachable")
+
+    def _landed(self, connection: Connection, sent: Sequence[list[Entry]], error: GradeonceError) -> list[Entry] | None:
+        """Return the links of the one script of those we sent that is in the chain; None if none of them is."""
+        if not sent:
+            return None
+        values = {"number": sent[0][-1].number, "hashes": [links[-1].entry_hash for links in sent]}
+        found = {row[0] for row in connection.query(sql("found_entries"), values, ours=False).rows}
+        for links in sent:
+            if links[-1].entry_hash in found:
+                _log.info("commit_answer_lost run_id=%s error=%s", self.version, error.message)
+                return links
+        return None
 
     def _script(self) -> str:
         parts = ["BEGIN TRANSACTION;", sql("move_head")]
@@ -291,11 +314,6 @@ def _sealed(drafts: Sequence[EntryDraft], number: int, previous: str, at: str) -
         number, previous = link.number, link.entry_hash
         links.append(link)
     return links
-
-
-def _is_in_chain(connection: Connection, link: Entry) -> bool:
-    values = {"number": link.number, "entry_hash": link.entry_hash}
-    return bool(connection.query(sql("has_entry"), values, ours=False).rows[0][0])
 
 
 def _pause(clock: Clock, jitter: random.Random, attempt: int) -> None:

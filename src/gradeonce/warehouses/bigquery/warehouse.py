@@ -47,6 +47,7 @@ class BigQueryWarehouse:
     """
 
     capabilities = CAPABILITIES
+    stage_type = BigQueryStage
 
     def __init__(
         self, url: str, *, clock: Clock | None = None, threads: int = 0, maximum_bytes_billed: int = 0
@@ -127,7 +128,7 @@ class BigQueryWarehouse:
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[BigQueryStage]:
         """See `Warehouse.stage`."""
         inputs = self._tables() if set(query.inputs) - _BUILT_IN else {table.name: table for table in ROW_TABLES}
-        stage = BigQueryStage(self._connection, self._clock, table, run_id, inputs, os.urandom(4).hex())
+        stage = self.stage_type(self._connection, self._clock, table, run_id, inputs, os.urandom(4).hex())
         try:
             stage.fill(query)
             yield stage

@@ -142,9 +142,9 @@ SELECT CAST(JSON_VALUE(j, '$.number') AS INT64), JSON_VALUE(j, '$.at'), JSON_VAL
     JSON_VALUE(j, '$.details'), JSON_VALUE(j, '$.previous_hash'), JSON_VALUE(j, '$.entry_hash')
 FROM UNNEST(JSON_QUERY_ARRAY(@entries)) AS j;
 
--- name: has_entry
--- Whether a link is in the chain: the answer of a commit may have been lost on its way.
-SELECT COUNT(*) AS found FROM ledger WHERE number = @number AND entry_hash = @entry_hash
+-- name: found_entries
+-- Which of some links are in the chain: the answer of a commit may have been lost on its way.
+SELECT entry_hash FROM ledger WHERE number >= @number AND entry_hash IN UNNEST(@hashes)
 
 -- name: entries
 -- The whole chain.
