@@ -1,6 +1,7 @@
 """A process of its own that does one job and stops or dies at a step of it.
 
-Run as `python -m races.child ORDERS`, with the orders as JSON: folder, settings, job, values, step, signal, fenced.
+Run as `python -m races.child ORDERS`, with the orders as JSON: folder, settings, job, values, step, signal, fenced,
+struck.
 It prints its answer as JSON and exits with the exit code of its error.
 """
 
@@ -32,7 +33,8 @@ def child(
         values: What the job is given.
         step: The step at which it sends itself the signal.
         signal_name: SIGSTOP or SIGKILL.
-        orders: settings (of the book), fenced, file_size_limit (bytes). Any: they cross as JSON.
+        orders: settings (of the book), fenced, struck (whether a book in BigQuery has the step `commit.sent`),
+            file_size_limit (bytes). Any: they cross as JSON.
     """
     text = json.dumps(
         {"folder": str(folder), "job": job, "values": values, "step": step, "signal": signal_name, **orders}
@@ -86,6 +88,11 @@ def _main(orders: dict[str, Any]) -> int:
     with ExitStack() as stack:
         if not orders.get("fenced", True):
             stack.enter_context(fence_switched_off())
+        if orders.get("struck", False):
+            from gradeonce.torture.bigquery_place import StruckBigQuery
+            from gradeonce.warehouses.bigquery import warehouse
+
+            warehouse.BigQueryWarehouse = StruckBigQuery  # type: ignore[misc]
         book = stack.enter_context(
             open_book(
                 orders["folder"] if "://" in orders["folder"] else Path(orders["folder"]),

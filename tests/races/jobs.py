@@ -54,6 +54,15 @@ def publish_shelf(
     return {"status": published.status.value, "seq": published.seq, "run_id": run_id}
 
 
+def publish_shelf_with(
+    book: Book, on_step: Callable[[str], None], *, day: str, marker: int, run_id: str, token: int
+) -> dict[str, Any]:
+    """Publish a day of SHELVES with a token that some lease once gave."""
+    query = shelf_query([day], marker, by=run_id)
+    done = publish(book.warehouse, SHELVES, query, [day], run_id=run_id, tokens={day: token}, on_step=on_step)[day]
+    return {"status": done.status.value, "seq": done.seq}
+
+
 def grade(book: Book, on_step: Callable[[str], None], *, day: str) -> dict[str, Any]:
     """Grade one date."""
     report = book.grade(day)
@@ -224,6 +233,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "dedupe_apply": dedupe_apply,
     "dedupe_rollback": dedupe_rollback,
     "publish_shelf": publish_shelf,
+    "publish_shelf_with": publish_shelf_with,
     "grade": grade,
     "stage": stage,
     "stage_files": stage_files,

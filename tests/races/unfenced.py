@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from gradeonce import publish
 from gradeonce.statements import statements
+from gradeonce.torture.unfenced_bigquery import UnfencedBigQuery
 from gradeonce.torture.unfenced_postgres import UnfencedPostgres
+from gradeonce.warehouses.bigquery import warehouse as bigquery
 from gradeonce.warehouses.embedded import catalog
 from gradeonce.warehouses.postgres import warehouse as postgres
 
@@ -22,15 +24,18 @@ def switch_fence_off() -> None:
     catalog._verify = lambda connection, move: None
     publish._refuse_stale = lambda table, bases, tokens: None
     postgres.PostgresWarehouse = UnfencedPostgres  # type: ignore[misc]
+    bigquery.BigQueryWarehouse = UnfencedBigQuery  # type: ignore[misc]
 
 
 @contextmanager
 def fence_switched_off() -> Iterator[None]:
     """Switch the fence off in this process while the block runs."""
     sql = statements("gradeonce.warehouses.embedded", "catalog.sql")
-    before = sql["advance_fence"], catalog._verify, publish._refuse_stale, postgres.PostgresWarehouse
+    warehouses = postgres.PostgresWarehouse, bigquery.BigQueryWarehouse
+    before = sql["advance_fence"], catalog._verify, publish._refuse_stale
     switch_fence_off()
     try:
         yield
     finally:
-        sql["advance_fence"], catalog._verify, publish._refuse_stale, postgres.PostgresWarehouse = before  # type: ignore[misc]
+        sql["advance_fence"], catalog._verify, publish._refuse_stale = before
+        postgres.PostgresWarehouse, bigquery.BigQueryWarehouse = warehouses  # type: ignore[misc]

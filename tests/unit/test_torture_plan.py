@@ -73,6 +73,19 @@ def test_the_way_to_a_server_is_cut_where_it_can_be() -> None:
     assert not [fault for fault in a_plan() if fault.kind == "cut" and fault.step]
 
 
+def test_where_everything_takes_longer_faults_are_rarer() -> None:
+    """A third of them at a pace of 3; each kind still strikes."""
+    steps = (Step("commit.begun", 1), Step("commit.sent", 1, cut=True))
+    plans = [
+        make_plan(1, seconds=60, workers=8, kinds=FAULTS, lease_seconds=pace, steps=lambda _: steps, pace=pace)
+        for pace in (1.0, 3.0)
+    ]
+
+    assert 2.5 < len(plans[0]) / len(plans[1]) < 3.5
+    assert {fault.kind for fault in plans[1]} == set(FAULTS)
+    assert min(fault.seconds for fault in plans[1] if fault.kind == "pause") > 3.0
+
+
 def test_leaving_a_kind_out_does_not_move_the_others() -> None:
     """So a violation can be narrowed down by leaving out one kind after the other."""
     pauses = [fault.at_seconds for fault in a_plan() if fault.kind == "pause"]

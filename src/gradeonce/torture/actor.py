@@ -57,7 +57,8 @@ class Actor:
 
     @property
     def _elapsed_seconds(self) -> float:
-        return time.monotonic() - self._orders.began_at
+        """Seconds since the torture began, at the pace of the place: what is in play follows them."""
+        return (time.monotonic() - self._orders.began_at) / self._orders.pace
 
     def _settings(self) -> Settings:
         """Return settings for the operations of gradeonce that ask for them."""

@@ -108,6 +108,9 @@ class EmbeddedPlace:
             )
         return {name: fence.token for name, fence in self._fences.fences(TABLE, shelves).items()}
 
+    def settle(self) -> None:
+        """See `Place.settle`. What a process began ends with it."""
+
     def flush_leases(self) -> int:
         """See `Place.flush_leases`."""
         return self._locks.flush()

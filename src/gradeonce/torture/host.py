@@ -36,7 +36,7 @@ REACH_SECONDS = 1.0
 
 REBIRTH_SECONDS = 0.1
 ENDING_SECONDS = 45.0
-"""How long the processes may take to finish what they do: longer than any of them waits for a writer."""
+"""How long, at a pace of 1, the processes may take to finish what they do: longer than any waits for a writer."""
 
 
 @dataclass
@@ -97,6 +97,7 @@ class Host:
                 kinds=self._orders.faults,
                 lease_seconds=self._orders.lease_seconds,
                 steps=lambda slot: place.steps(self._orders.role_of(slot)),
+                pace=self._orders.pace,
             )
         )
         while (elapsed := time.monotonic() - self._orders.began_at) < self._orders.seconds:
@@ -178,7 +179,7 @@ class Host:
             is_fit = self._orders.role_of(slot) == self._orders.role_of(wanted)
             if is_fit and life.pid and life.resume_at is None and life.blow is None:
                 life.blow = fault
-                life.strike_at = time.monotonic() + (REACH_SECONDS if fault.step else 0.0)
+                life.strike_at = time.monotonic() + (self._orders.pace * REACH_SECONDS if fault.step else 0.0)
                 if fault.step:
                     blow = Blow(fault.number, fault.kind, fault.step)
                     self._set(replace(self._controls, blows={**self._controls.blows, slot: blow}))
@@ -278,7 +279,8 @@ class Host:
             life.blow = None
             if life.pid and life.resume_at is not None:
                 self._wake(slot)
-        give_up_at = time.monotonic() + ENDING_SECONDS
+        ending_seconds = ENDING_SECONDS * self._orders.pace
+        give_up_at = time.monotonic() + ending_seconds
         while any(life.pid for life in self._everybody) and time.monotonic() < give_up_at:
             if _judge_is_gone():
                 return False
@@ -295,7 +297,7 @@ class Host:
                         self._tell_crash(life, status)
         for life in self._everybody:
             if life.pid:
-                self._history.record("crashed", process=life.who, error=f"did not end in {ENDING_SECONDS:.0f} s")
+                self._history.record("crashed", process=life.who, error=f"did not end in {ending_seconds:.0f} s")
         self._history.record("ended")
         return True
 

@@ -20,11 +20,6 @@ FAULTS = ("kill", "pause", "flush", "cut", "skew")
 LEASE_SECONDS = 1.0
 """Length of a lease while tortured: short, so that a pause past it takes seconds and not minutes."""
 
-READERS = 2
-
-CONSOLIDATORS, DEDUPLICATORS = 2, 2
-"""Two of each, so that one can take over from another that is stopped. They work by the real algorithm only."""
-
 
 @dataclass(frozen=True)
 class TortureOptions:
@@ -82,6 +77,8 @@ class Orders:
         minimum_free_megabytes: As in [warehouse].
         allow_network_filesystem: As in [warehouse].
         began_at: Monotonic instant at which the first worker started; 0 before.
+        pace: See `Tempo`.
+        breath_seconds: See `Tempo`.
     """
 
     folder: str
@@ -102,6 +99,8 @@ class Orders:
     minimum_free_megabytes: int
     allow_network_filesystem: bool
     began_at: float = 0.0
+    pace: float = 1.0
+    breath_seconds: float = 0.02
 
     @property
     def keepers(self) -> int:

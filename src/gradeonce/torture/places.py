@@ -50,6 +50,10 @@ class Place(Protocol):
         """Return the highest token each shelf's fence has accepted, fenced or not."""
         ...
 
+    def settle(self) -> None:
+        """Wait until nothing is under way any more that somebody began who is gone."""
+        ...
+
     def flush_leases(self) -> int:
         """Make the lock store forget every lease of this torture. Return how many there were."""
         ...
@@ -65,6 +69,10 @@ class Place(Protocol):
 
 def place_of(orders: Orders) -> Place:
     """Return the place these orders name."""
+    if orders.server.startswith("bigquery://"):
+        from gradeonce.torture.bigquery_place import BigQueryPlace
+
+        return BigQueryPlace(orders)
     if orders.server:
         from gradeonce.torture.postgres_place import PostgresPlace
 

@@ -68,7 +68,14 @@ class Fault:
 
 
 def make_plan(
-    seed: int, *, seconds: float, workers: int, kinds: Sequence[str], lease_seconds: float, steps: Steps
+    seed: int,
+    *,
+    seconds: float,
+    workers: int,
+    kinds: Sequence[str],
+    lease_seconds: float,
+    steps: Steps,
+    pace: float = 1.0,
 ) -> tuple[Fault, ...]:
     """Return the faults of one torture, in order of time.
 
@@ -79,17 +86,18 @@ def make_plan(
         kinds: Which kinds may strike.
         lease_seconds: Length of a lease: pauses last longer than it.
         steps: Where kills and pauses strike, by worker; they differ between warehouses, and so do the plans.
+        pace: Faults strike that many times more rarely.
     """
     drafts = []
     for kind in sorted(kinds):
         # One source per kind: leaving a kind out does not move the others.
         chance = random.Random(f"{seed}/{kind}")
         crowd = min(1.0, workers / WORKERS_THE_RATES_ARE_FOR) if kind in ("kill", "pause") else 1.0
-        for at in _instants(chance, PER_SECOND[kind] * crowd, seconds):
+        for at in _instants(chance, PER_SECOND[kind] * crowd / pace, seconds):
             drafts.append(_draft(kind, at, chance, workers, lease_seconds, steps))
     if "cut" in kinds and any(step.cut for step in steps(0)):
         chance = random.Random(f"{seed}/way")
-        for at in _instants(chance, WAY_CUTS_PER_SECOND, seconds):
+        for at in _instants(chance, WAY_CUTS_PER_SECOND / pace, seconds):
             slot = chance.randrange(workers)
             drafts.append(Fault(0, at, "cut", slot, chance.choice([step.name for step in steps(slot) if step.cut])))
     drafts.sort(key=lambda fault: (fault.at_seconds, fault.kind))

@@ -116,6 +116,9 @@ class PostgresPlace:
             self._fences = PostgresWarehouse(self._orders.server, schema=self._schema)
         return {name: fence.token for name, fence in self._fences.fences(TABLE, shelves).items()}
 
+    def settle(self) -> None:
+        """See `Place.settle`. The server takes back what a connection began that is gone."""
+
     def flush_leases(self) -> int:
         """See `Place.flush_leases`."""
         return self._locks.flush()

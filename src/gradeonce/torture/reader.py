@@ -17,9 +17,6 @@ from gradeonce.torture.places import place_of
 from gradeonce.torture.shelves import in_play, look
 from gradeonce.warehouses.base import Warehouse
 
-BREATH_SECONDS = 0.02
-"""Readers look without end, but leave the processors to the workers in between."""
-
 
 def read_over_and_over(orders: Orders, number: int) -> None:
     """Look at what is in play until told to stop."""
@@ -32,15 +29,16 @@ def read_over_and_over(orders: Orders, number: int) -> None:
         while not controls.read().stopping and os.getppid() == parent:
             turn += 1
             began = time.monotonic()
-            shelves = in_play(began - orders.began_at, before=1)
+            shelves = in_play((began - orders.began_at) / orders.pace, before=1)
             seen = look(warehouse, shelves)
             history.record("looked", began=round(began, 6), asked=shelves, shelves=seen)
-            elapsed = time.monotonic() - orders.began_at
+            elapsed = (time.monotonic() - orders.began_at) / orders.pace
             if orders.keepers and turn % 2:
                 see_crates(warehouse, crates_in_play(elapsed, before=1), history)
             elif orders.keepers:
                 see_batches(warehouse, batches_in_play(elapsed, before=1), history)
-            time.sleep(BREATH_SECONDS)
+            # Readers look without end, but leave the processors to the workers in between.
+            time.sleep(orders.breath_seconds)
 
 
 def see_crates(warehouse: Warehouse, crates: Sequence[str], history: Recorder) -> None:

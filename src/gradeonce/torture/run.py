@@ -20,8 +20,9 @@ from gradeonce.errors import ConfigError, WarehouseError
 from gradeonce.torture.actor import HISTORY_FILE
 from gradeonce.torture.history import Event, Recorder, read_history
 from gradeonce.torture.last_look import look_at_the_end
-from gradeonce.torture.orders import CONSOLIDATORS, DEDUPLICATORS, LEASE_SECONDS, READERS, Orders, TortureOptions
+from gradeonce.torture.orders import LEASE_SECONDS, Orders, TortureOptions
 from gradeonce.torture.places import place_of
+from gradeonce.torture.tempo import tempo_of
 
 if TYPE_CHECKING:
     from gradeonce.config import Settings
@@ -59,8 +60,9 @@ class Progress:
 def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnProgress | None = None) -> list[Event]:
     """Torture the configured warehouse and lock store. Return the recorded history.
 
-    Everything happens in a scratch book, beside the configured one if that is a folder, in a schema of its own if it
-    is in PostgreSQL. It is removed at the end, whatever happens; so are all processes, even when this one is killed.
+    Everything happens in a scratch book, beside the configured one if that is a folder, in a schema or a dataset of its
+    own if it is on a server. It is removed at the end, whatever happens; so are all processes, even when this one is
+    killed.
 
     Args:
         settings: The user's settings; the book they name is not touched and need not exist.
@@ -90,6 +92,7 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
                 on_unavailable=orders.on_unavailable,
             )
             _torture(orders, folder, on_progress)
+            place.settle()
             look_at_the_end(place, orders, history)
         return read_history(folder / HISTORY_FILE)
     finally:
@@ -113,19 +116,23 @@ def _scratch_folder(settings: Settings) -> Path:
 
 
 def _orders(settings: Settings, options: TortureOptions, folder: Path) -> Orders:
+    server = settings.book if settings.book_is_url else ""
+    tempo = tempo_of(server)
     return Orders(
         folder=str(folder),
         name=f"gradeonce_torture_{re.sub('[^a-z0-9]+', '_', folder.name.rpartition('-')[2])}",
-        server=settings.book if settings.book_is_url else "",
+        server=server,
         seconds=options.seconds,
         seed=options.seed,
         workers=options.workers,
         algorithm=options.algorithm,
         faults=options.faults,
-        readers=READERS,
-        consolidators=CONSOLIDATORS if options.algorithm == "gradeonce" else 0,
-        deduplicators=DEDUPLICATORS if options.algorithm == "gradeonce" else 0,
-        lease_seconds=LEASE_SECONDS,
+        readers=tempo.readers,
+        consolidators=tempo.consolidators if options.algorithm == "gradeonce" else 0,
+        deduplicators=tempo.deduplicators if options.algorithm == "gradeonce" else 0,
+        lease_seconds=LEASE_SECONDS * tempo.pace,
+        pace=tempo.pace,
+        breath_seconds=tempo.breath_seconds,
         store=settings.store,
         on_unavailable=settings.on_unavailable,
         threads=settings.threads or 1,

@@ -7,8 +7,6 @@ a torture never touches a lease of anybody else.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -192,8 +190,8 @@ class InPostgres(_ReachedFromHere):
 class InFirestore:
     """Collections of its own in Firestore.
 
-    The driver starts threads that do not survive a fork, so whatever is asked before the last fork is asked from
-    an interpreter of its own.
+    The driver starts threads that do not survive a fork, so whoever is to be forked must not have used it: the host
+    never does, and those whom it forks use it for themselves.
     """
 
     def __init__(self, url: str, name: str) -> None:
@@ -207,8 +205,12 @@ class InFirestore:
         return FirestoreLeases(self._url)
 
     def reach(self) -> None:
-        """See `LockFaults.reach`."""
-        self._elsewhere("reached")
+        """See `LockFaults.reach`. The judge starts the host afresh, by no fork of its own."""
+        from gradeonce.leases.firestore_store import FirestoreLeases
+
+        store = FirestoreLeases(self._url)
+        store.records()
+        store.close()
 
     def warm_up(self) -> None:
         """See `LockFaults.warm_up`."""
@@ -216,26 +218,11 @@ class InFirestore:
 
     def flush(self) -> int:
         """See `LockFaults.flush`."""
-        return self._elsewhere("forgotten")
+        return forgotten(self._url)
 
     def remove(self) -> None:
         """See `LockFaults.remove`."""
         self.flush()
-
-    def _elsewhere(self, job: str) -> int:
-        program = f"import sys; from gradeonce.torture import stores; print(stores.{job}(sys.argv[1]))"
-        done = subprocess.run([sys.executable, "-c", program, self._url], capture_output=True, text=True, check=False)
-        if done.returncode:
-            told = done.stderr.strip().splitlines()
-            raise TransientWarehouseError(f"The lock store could not be asked: {told[-1] if told else 'no reason'}")
-        return int(done.stdout)
-
-
-def reached(url: str) -> int:
-    """Ask Firestore for the leases of a torture. Return how many there are."""
-    from gradeonce.leases.firestore_store import FirestoreLeases
-
-    return len(FirestoreLeases(url).records())
 
 
 def forgotten(url: str) -> int:
@@ -245,11 +232,14 @@ def forgotten(url: str) -> int:
     parts = urlsplit(url)
     name, count = parts.path.strip("/"), 0
     client = firestore.Client(project=parts.netloc or None, database=dict(parse_qsl(parts.query)).get("database"))
-    for collection in client.collections(timeout=FLUSH_SECONDS):
-        if collection.id == name or collection.id.endswith(f"_{name}"):
-            for document in collection.list_documents(timeout=FLUSH_SECONDS):
-                document.delete(timeout=FLUSH_SECONDS)
-                count += 1
+    try:
+        for collection in client.collections(timeout=FLUSH_SECONDS):
+            if collection.id == name or collection.id.endswith(f"_{name}"):
+                for document in collection.list_documents(timeout=FLUSH_SECONDS):
+                    document.delete(timeout=FLUSH_SECONDS)
+                    count += 1
+    finally:
+        client.close()  # type: ignore[no-untyped-call]
     return count
 
 
