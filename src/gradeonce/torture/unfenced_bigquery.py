@@ -11,7 +11,7 @@ from gradeonce.schema import REVISIONS, Table
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import OnStep
 from gradeonce.warehouses.bigquery import state
-from gradeonce.warehouses.bigquery.rows import columns_of, sql, within
+from gradeonce.warehouses.bigquery.rows import columns_of, within
 from gradeonce.warehouses.bigquery.stage import BigQueryStage
 from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
 
@@ -56,8 +56,9 @@ class UnfencedStage(BigQueryStage):
         own, rows = self._own(self._table.name), within(self._table, partitions)
         self._connection.execute(f"DELETE FROM {own} WHERE {rows}")
         on_step("commit.removed")
+        columns = columns_of(self._table)
         self._connection.execute(
-            sql("put", table=own, columns=columns_of(self._table), staged=self._own(self._staged), within=rows)
+            f"INSERT INTO {own} ({columns}) SELECT {columns} FROM {self._own(self._staged)} WHERE {rows}"
         )
 
     def _values(self, move: Move) -> dict[str, str | int | None]:
