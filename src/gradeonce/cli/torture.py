@@ -58,8 +58,8 @@ def torture(
 
     Workers are killed (SIGKILL), stopped past their lease (SIGSTOP) and cut off from the lock store; the store forgets
     its leases; clocks are set wrong; readers look all the time. Everything is recorded, and the record is checked
-    against G1 to G5. It happens in a scratch book with your settings: beside yours, or in a schema or dataset of its own
-    on your server. It is removed afterwards, and your own book is not touched.
+    against G1 to G5. It happens in a scratch book with your settings: beside yours, or in a schema or dataset of its
+    own on your server. It is removed afterwards, and your own book is not touched.
 
     \b
     Example:
