@@ -21,9 +21,11 @@ from gradeonce.alerts.deliver import Sent
 from gradeonce.alerts.memory import Alert, Announcement, Delivery
 from gradeonce.alerts.samples import SAMPLES
 from gradeonce.backfill import GradeReport
+from gradeonce.cli.grading import estimate_document
 from gradeonce.cli.main import run
 from gradeonce.cli.migrating import migration_document
 from gradeonce.dedupe import Applied, Backup, Finding, Plan, PlannedPartition, RolledBack, SampleKey, Verified
+from gradeonce.estimating import CostEstimate
 from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseRecord
 from gradeonce.ledger import LedgerProof
@@ -109,6 +111,7 @@ OWN: dict[str, dict[str, str]] = {
         "changes": "Only in a dry run that would change grades: examples, each a list of change, reason and key.",
         **OUTCOMES,
     },
+    "grade --estimate": {},
     "ready": READY,
     "schedule run --once": {
         "state": "done, late, failed, elsewhere (another process is at it) or nothing_due; of a date: see `ready`.",
@@ -232,6 +235,7 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "stage list": (StagedBatch,),
     "stage sweep": (StagedBatch, SweepReport),
     "grade": (PartitionRun, GradeReport),
+    "grade --estimate": (CostEstimate,),
     "status": (DateStatus,),
     "report": (reports.Figures, reports.Report),
     "report --calibration": (reports.ConfidenceBin, reports.Calibration),
@@ -297,6 +301,9 @@ def _documents() -> dict[str, list[Any]]:
         documents["grade"] = [ask("grade", "--all")]
         ask("load", "actuals", correction)
         documents["grade"] += [ask("grade", "--all", "--dry-run"), ask("grade", "--all")]
+        documents["grade --estimate"] = [
+            estimate_document(CostEstimate(1, 10**9, price, cost)) for price, cost in ((6.25, 0.01), (None, None))
+        ]
         documents["ready"] = [ask("ready", "2025-10-22"), ask("ready", "2020-01-01")]
         documents["schedule run --once"] = [ask("schedule", "run", "--once") for _ in range(2)]
         documents["status"] = [ask("status")]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gradeonce.alerts.deliver import Sent
     from gradeonce.checks import CheckHistory, CheckReport
     from gradeonce.dedupe import Applied, Backup, Deduper, Dropped, Plan, RolledBack, Verified
+    from gradeonce.estimating import CostEstimate
     from gradeonce.load import LoadOptions, LoadReport
     from gradeonce.migrate import MigrateOptions, MigrationReport
     from gradeonce.readiness import Readiness
@@ -158,6 +159,33 @@ class Book:
                 self._tell_of_failure(error)
             raise
         return replace(report, alerts=self._tell_of(report)) if is_told else report
+
+    def estimate(
+        self,
+        day: date | str | None = None,
+        *,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        all_dates: bool = False,
+        price_per_tebibyte: float | None = None,
+    ) -> CostEstimate:
+        """Return what `grade` would read, where reading is billed; nothing is read and nothing is changed.
+
+        Args:
+            day: See `grade`.
+            start: See `grade`.
+            end: See `grade`.
+            all_dates: See `grade`.
+            price_per_tebibyte: What reading 1 TiB costs, in any currency; None takes the setting.
+
+        Raises:
+            UsageError: If reading costs nothing where the book is.
+        """
+        from gradeonce.estimating import estimate_dates
+
+        price = self.settings.price_per_tebibyte if price_per_tebibyte is None else price_per_tebibyte
+        days = self._days(day, start, end, all_dates)
+        return estimate_dates(self._grader(), days, price_per_tebibyte=price)
 
     def ready(self, day: date | str) -> Readiness:
         """Return whether a date can be graded, and what is missing if not. Nothing is written."""

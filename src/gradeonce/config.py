@@ -55,6 +55,9 @@ class Settings:
     maximum_bytes_billed: int = _setting(
         "warehouse", 0, "BigQuery refuses a query that would bill more than this; 0 sets no limit.", above=-1
     )
+    price_per_tebibyte: float = _setting(
+        "warehouse", 0.0, "What reading 1 TiB costs, for `gradeonce grade --estimate`; 0: not known.", above=-1
+    )
     threads: int = _setting("warehouse", 0, "Threads of the engine; 0 takes one per core.", above=-1)
     timezone: str = _setting("league", "America/New_York", "Where the league's dates are counted.")
     store: str = _setting(

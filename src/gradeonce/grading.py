@@ -19,7 +19,7 @@ from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, ign
 from gradeonce.rules.derived import derived_from_grades
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
-from gradeonce.warehouses.base import OnStep, Stage, Warehouse
+from gradeonce.warehouses.base import Estimator, OnStep, Stage, Warehouse
 
 if TYPE_CHECKING:
     from gradeonce.config import Settings
@@ -142,6 +142,17 @@ class Grader:
         partitions = [day.isoformat() for day in sorted(days)]
         return self._publish(partitions, self._linked(partitions), tokens=None, guard=None, waits={}, dry_run=True)
 
+    def bytes_to_read(self, estimator: Estimator, days: Sequence[date]) -> int:
+        """Return the bytes that grading these dates in one publish would read from the inputs; nothing is read.
+
+        What other dates share games with them is found by reading, so those dates are not in it.
+        """
+        partitions = [day.isoformat() for day in days]
+        query = self._query(partitions, rules.RuleSettings.of(self.settings), "estimate", elsewhere=())
+        looked_up = (PREDICTIONS, ACTUALS)
+        shared = sum(estimator.sharing(table, "game_id", PREDICTIONS, partitions) for table in looked_up)
+        return estimator.staging(ACCURACY, query) + shared
+
     def _linked(self, partitions: Sequence[str]) -> list[str]:
         """Return the other dates for which one of these dates' games was predicted: the game moved, its id stayed.
 
@@ -211,7 +222,9 @@ class Grader:
     ) -> list[PartitionRun]:
         started = self.clock.monotonic()
         run_id = _new_run_id(self.clock)
-        query = self._query(partitions, rules.RuleSettings.of(self.settings), run_id)
+        # A game that moved keeps its id, so its box score is looked for wherever that id occurs.
+        elsewhere = self.warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, partitions)
+        query = self._query(partitions, rules.RuleSettings.of(self.settings), run_id, elsewhere=elsewhere)
         changes: dict[str, list[OutcomeChange]] = {}
 
         def look(stage: Stage, replaced: Sequence[str], compared: Sequence[str]) -> None:
@@ -248,12 +261,13 @@ class Grader:
             for partition in partitions
         ]
 
-    def _query(self, partitions: Sequence[str], rule_settings: rules.RuleSettings, run_id: str) -> Query:
+    def _query(
+        self, partitions: Sequence[str], rule_settings: rules.RuleSettings, run_id: str, *, elsewhere: Sequence[str]
+    ) -> Query:
         days = [date.fromisoformat(partition) for partition in partitions]
         span = max(1, rule_settings.moved_game_days)
         near = {(day + timedelta(days=offset)).isoformat() for day in days for offset in range(-span, span + 1)}
-        # A game that moved keeps its id, so its box score is looked for wherever that id occurs.
-        near.update(self.warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, partitions))
+        near.update(elsewhere)
         return Query(
             sql=rules.grading_sql(_TABLES),
             params=rules.grading_params(rule_settings, days, run_id=run_id, graded_at=self.clock.now()),

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,9 +15,11 @@ from gradeonce.cli.alerts import announced_document
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, figure, number, say, tell_announced
+from gradeonce.errors import UsageError
 
 if TYPE_CHECKING:
     from gradeonce.backfill import GradeReport, Progress
+    from gradeonce.estimating import CostEstimate
     from gradeonce.grading import PartitionRun
     from gradeonce.staged_grades import OutcomeChange
 
@@ -29,6 +32,13 @@ PROGRESS_AFTER_SECONDS = 2.0
 @click.option("--to", "end", metavar="DATE", help="Last date of the range; default: yesterday.")
 @click.option("--all", "all_dates", is_flag=True, help="Every date that has predictions.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--estimate", is_flag=True, help="Say what it would read and cost, where reading is billed; run nothing.")
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0),
+    metavar="PER_TIB",
+    help="What reading 1 TiB costs, for --estimate; default: [warehouse] price_per_tebibyte.",
+)
 @click.option("--wait", type=float, metavar="SECONDS", help="How long to wait for a lease that somebody holds.")
 @click.option(
     "--alert/--no-alert",
@@ -44,6 +54,8 @@ def grade(
     end: str | None,
     all_dates: bool,
     dry_run: bool,
+    estimate: bool,
+    price: float | None,
     wait: float | None,
     alert: bool | None,
     as_json: bool,
@@ -56,11 +68,18 @@ def grade(
     gradeonce grade --from 2026-01-01 --to 2026-01-31
     gradeonce grade --all --dry-run
     gradeonce grade yesterday --alert
+    gradeonce grade --all --estimate --price 6.25
 
     Two runs of the same date take turns; grading again what did not change writes nothing. Box scores that are not in
     yet are a result (pending), not an error.
     """
+    if estimate and (dry_run or alert):
+        raise UsageError("--estimate runs nothing, so it goes with neither --dry-run nor --alert.")
     with open_from_context(ctx) as book:
+        if estimate:
+            found = book.estimate(day, start=start, end=end, all_dates=all_dates, price_per_tebibyte=price)
+            emit_json(estimate_document(found)) if as_json else click.echo(_estimate_line(found))
+            return ExitCode.DONE
         bar = _ProgressBar(dry_run=dry_run)
         with bar:
             report = book.grade(
@@ -80,6 +99,16 @@ def grade(
     tell_announced(report.alerts)
     error = report.worst_error
     return ExitCode.DONE if error is None else int(error.exit_code)
+
+
+def estimate_document(found: CostEstimate) -> dict[str, Any]:
+    """Return an estimate as the JSON object that is printed."""
+    return {"schema_version": SCHEMA_VERSION, **asdict(found)}
+
+
+def _estimate_line(found: CostEstimate) -> str:
+    cost = "" if found.cost is None else f", which cost {found.cost:.6f} at {found.price_per_tebibyte:g} per TiB"
+    return f"{number(found.dates)} date(s) with predictions: reads {number(found.bytes_read)} bytes{cost}"
 
 
 def grade_document(report: GradeReport, *, dry_run: bool) -> dict[str, Any]:

@@ -183,6 +183,18 @@ class Leftover:
     made_at: datetime
 
 
+class Estimator(Protocol):
+    """Says what a warehouse that is paid by the byte would read, and reads nothing."""
+
+    def staging(self, table: Table, query: Query) -> int:
+        """Return the bytes that staging the query would read."""
+        ...
+
+    def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> int:
+        """Return the bytes that `Warehouse.sharing` would read."""
+        ...
+
+
 class Warehouse(Protocol):
     """A place for tables whose partitions are replaced whole."""
 
@@ -281,6 +293,14 @@ class Warehouse(Protocol):
 
         Raises:
             UsageError: If there can be none.
+        """
+        ...
+
+    def estimator(self) -> Estimator:
+        """Return what says what reading would cost.
+
+        Raises:
+            UsageError: If it costs nothing here.
         """
         ...
 

@@ -173,17 +173,21 @@ class Connection:
             raise UsageError(error.message) from error
 
     def load(self, path: Path, table: Table, into: str) -> None:
-        """Put a Parquet file into a new table by a load job; never by streaming, whose buffer blocks changes."""
+        """Put a Parquet file into a new table by a load job; never by streaming, whose buffer blocks changes.
+
+        The table is made first, so that it goes by itself whenever we die.
+        """
         from google.cloud import bigquery
 
+        columns = ", ".join(f"`{column.name}` {BIGQUERY_TYPES[column.type]}" for column in table.columns)
+        self.execute(f"CREATE TABLE `{into}` ({columns}) OPTIONS ({expiring()})")
         schema = [bigquery.SchemaField(column.name, BIGQUERY_TYPES[column.type]) for column in table.columns]
-        config = bigquery.LoadJobConfig(source_format="PARQUET", schema=schema, write_disposition="WRITE_TRUNCATE")
+        config = bigquery.LoadJobConfig(source_format="PARQUET", schema=schema, write_disposition="WRITE_EMPTY")
         with _ours(), path.open("rb") as file:
             job = self.client.load_table_from_file(
                 file, f"{self.place.project}.{self.place.dataset}.{into}", job_config=config
             )
             job.result(timeout=JOB_SECONDS)
-        self.execute(f"ALTER TABLE `{into}` SET OPTIONS ({expiring()})")
 
     def tables(self) -> set[str]:
         """Return the names of all tables and views of the dataset; none where there is no dataset."""

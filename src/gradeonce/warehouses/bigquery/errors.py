@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 
-from gradeonce.errors import ConfigError, GradeonceError, TransientWarehouseError, UsageError, WarehouseError
+from gradeonce.errors import (
+    ConfigError,
+    GradeonceError,
+    TransientWarehouseError,
+    UsageError,
+    WarehouseError,
+)
 
 # Told by status and reason, which are documented, and by words only where BigQuery gives no reason of its own: a
 # transaction that lost against another one is a plain "invalidQuery".
@@ -18,6 +24,7 @@ _TRANSIENT_REASONS = {
     "tableUnavailable",
 }
 _CONFLICT = re.compile(r"concurrent (update|transaction)|conflict|could not serialize", re.IGNORECASE)
+_TOO_DEAR = re.compile(r"exceeded limit for bytes billed", re.IGNORECASE)
 _PLACE = re.compile(r"at \[\d+:\d+\]")
 """What a statement that is not one is told by: its place in the text. A value that does not fit has none."""
 
@@ -42,6 +49,11 @@ def translated(error: Exception) -> GradeonceError:
     reasons = {str(part.get("reason", "")) for part in error.errors if isinstance(part, dict)}
     if is_conflict(error) or reasons & _TRANSIENT_REASONS or (error.code or 0) in (429, 500, 502, 503, 504):
         return TransientWarehouseError(f"BigQuery took the transaction back: {text}", hint="Run the same again.")
+    if "bytesBilledLimitExceeded" in reasons or _TOO_DEAR.search(text):
+        return ConfigError(
+            f"BigQuery refused a query that would bill more than [warehouse] maximum_bytes_billed: {text}",
+            hint="See what a grading reads with `gradeonce grade --estimate`; raise the limit, or grade fewer dates.",
+        )
     if isinstance(error, exceptions.Forbidden):
         return WarehouseError(f"BigQuery refused: {text}", hint="Grant the role what it lacks, or use another account.")
     if isinstance(error, exceptions.NotFound) or _NOT_FOUND.search(text):

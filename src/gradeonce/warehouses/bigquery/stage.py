@@ -13,7 +13,8 @@ from gradeonce.model import Change, Copies, EntryDraft, Move, PartitionFacts, Qu
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows, staged_relation
 from gradeonce.warehouses.bigquery import state
-from gradeonce.warehouses.bigquery.connection import STAGING, Connection, expiring
+from gradeonce.warehouses.bigquery.connection import STAGING, Connection, Cost, expiring
+from gradeonce.warehouses.bigquery.estimate import scopes_of
 from gradeonce.warehouses.bigquery.landing import send_file
 from gradeonce.warehouses.bigquery.mapped import Held, held, own_name
 from gradeonce.warehouses.bigquery.rows import (
@@ -62,10 +63,7 @@ class BigQueryStage:
 
     def fill(self, query: Query) -> None:
         """Run the query into the staging table; its inputs are seen only as far as it asks for them."""
-        for name, partitions in query.inputs.items():
-            table = self._inputs.get(name)
-            if table is not None:
-                self._scopes[name] = self._held(table).rows(partitions)
+        self._scopes |= scopes_of(self._connection, query, self._inputs)
         for name, (table, path) in query.files.items():
             sent = f"{self._name}_{name}"
             self._made.append(sent)
@@ -184,6 +182,8 @@ class BigQueryStage:
         texts += self._add_revisions()
         drafts = [self._by_server_clock(entry) for entry in entries]
         links = state.Commit(self._run_id, moves, drafts, texts).run(self._connection, self._clock)
+        # What is billed from here on is the next run's.
+        self._connection.cost = Cost()
         on_step("commit.done")
         return links
 

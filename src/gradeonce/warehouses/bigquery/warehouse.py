@@ -18,8 +18,9 @@ from gradeonce.warehouses.bigquery import landing, layout, small, state
 from gradeonce.warehouses.bigquery.beside import BigQueryBeside
 from gradeonce.warehouses.bigquery.capabilities import CAPABILITIES
 from gradeonce.warehouses.bigquery.connection import STAGING, Connection
+from gradeonce.warehouses.bigquery.estimate import BigQueryEstimator, sharing_sql
 from gradeonce.warehouses.bigquery.mapped import external_fences_sql, held, kept
-from gradeonce.warehouses.bigquery.rows import everything, only_word, quoted, scoped, sql
+from gradeonce.warehouses.bigquery.rows import everything, only_word, quoted, scoped
 from gradeonce.warehouses.bigquery.spelling import spelled
 from gradeonce.warehouses.bigquery.stage import BigQueryStage
 from gradeonce.warehouses.bigquery.verify import verify_tables
@@ -127,7 +128,7 @@ class BigQueryWarehouse:
     @contextmanager
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[BigQueryStage]:
         """See `Warehouse.stage`."""
-        inputs = self._tables() if set(query.inputs) - _BUILT_IN else {table.name: table for table in ROW_TABLES}
+        inputs = self._inputs(query)
         stage = self.stage_type(self._connection, self._clock, table, run_id, inputs, os.urandom(4).hex())
         try:
             stage.fill(query)
@@ -223,13 +224,7 @@ class BigQueryWarehouse:
 
     def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
         """See `Warehouse.sharing`."""
-        text = sql(
-            "sharing",
-            table=held(self._connection, table).rows(),
-            partition=quoted(table.partition),
-            column=quoted(column),
-            other=held(self._connection, other).rows(partitions),
-        )
+        text = sharing_sql(self._connection, table, column, other, partitions)
         return [partition for (partition,) in self._connection.query(text, ours=False).rows]
 
     def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool = True) -> int:
@@ -251,6 +246,10 @@ class BigQueryWarehouse:
     def beside(self) -> BesideTables:
         """See `Warehouse.beside`."""
         return BigQueryBeside(self._connection, self._clock)
+
+    def estimator(self) -> BigQueryEstimator:
+        """See `Warehouse.estimator`."""
+        return BigQueryEstimator(self._connection, self._inputs)
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""
@@ -311,6 +310,10 @@ class BigQueryWarehouse:
                 "must write, or is a view.",
                 hint="Nothing has to be loaded there: its rows are graded as they stand.",
             )
+
+    def _inputs(self, query: Query) -> dict[str, Table]:
+        """Return the tables that a query may read, by name."""
+        return self._tables() if set(query.inputs) - _BUILT_IN else _by_name(())
 
     def _tables(self) -> dict[str, Table]:
         return _by_name(state.tables(self._connection))

@@ -12,7 +12,7 @@ from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
-from gradeonce.warehouses.base import Capabilities, Leftover, OnStep, Params, Rows
+from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
 from gradeonce.warehouses.embedded.files import STAGING_FOLDER, leftover_files, require_free_space, require_local_disk
@@ -226,6 +226,10 @@ class EmbeddedWarehouse:
     def beside(self) -> BesideTables:
         """See `Warehouse.beside`. A folder holds the book and nothing else."""
         raise UsageError("In a folder there are no tables but the book's.", hint="`gradeonce sql` lists those.")
+
+    def estimator(self) -> Estimator:
+        """See `Warehouse.estimator`."""
+        raise UsageError("The book is in a folder: reading it costs nothing, so there is nothing to estimate.")
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`. A file that holds other partitions too counts whole."""

@@ -14,7 +14,7 @@ from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
-from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
+from gradeonce.warehouses.base import Estimator, Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.definitions import definition
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
@@ -292,6 +292,10 @@ class PostgresWarehouse:
     def beside(self) -> PostgresBeside:
         """See `Warehouse.beside`."""
         return PostgresBeside(self._connections)
+
+    def estimator(self) -> Estimator:
+        """See `Warehouse.estimator`."""
+        raise UsageError("The book is in PostgreSQL: reading it is not billed, so there is nothing to estimate.")
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""

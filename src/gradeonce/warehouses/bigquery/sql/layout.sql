@@ -77,7 +77,8 @@ SELECT number AS entry, at AS graded_at, `partition`, status, run_id, token, seq
     CAST(JSON_VALUE(details, '$.duration_seconds') AS FLOAT64) AS duration_seconds,
     JSON_VALUE(details, '$.inputs_read_at') AS inputs_read_at,
     CAST(JSON_VALUE(details, '$.rules_version') AS INT64) AS rules_version, JSON_VALUE(details, '$.error') AS error,
-    content_hash, entry_hash
+    content_hash, entry_hash, CAST(JSON_VALUE(details, '$.bytes_billed') AS INT64) AS bytes_billed,
+    CAST(JSON_VALUE(details, '$.slot_milliseconds') AS INT64) AS slot_milliseconds
 FROM {ledger} WHERE kind = 'grade'
 
 -- name: loads
