@@ -7,6 +7,7 @@ get a Parquet file and pointers, as a commit would leave them; the server's are 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,10 @@ from builders import FakeClock, catalog_of, new_book, open_book
 from gradeonce.book import Book
 from gradeonce.model import EntryDraft
 from gradeonce.schema import ACCURACY, ACTUALS, PREDICTIONS, Table
+from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
+from gradeonce.warehouses.bigquery.connection import Connection
+from gradeonce.warehouses.bigquery.rows import columns_of, literal
+from gradeonce.warehouses.bigquery.state import as_script
 from gradeonce.warehouses.engine import DUCKDB_TYPES
 from servers import Postgres
 from small_book import graded_as, row_of
@@ -174,3 +179,37 @@ def planted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PlantedB
     connection.execute("UPDATE ledger_head SET number = 0, entry_hash = repeat('0', 64)")
     with gradeonce.open(server.url, schema="planted", threads=1, clock=FakeClock(MORNING)) as book:
         yield PlantedServer(book, connection)
+
+
+class PlantedDataset(PlantedBook):
+    """In BigQuery: rows and fences are gathered, and `settle` puts them there with one request."""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__(book)
+        self._texts: list[str] = []
+        self._fences: dict[tuple[str, str], tuple[int, datetime]] = {}
+
+    def plant(self, table: Table, rows: Sequence[dict[str, Any]], *, published_at: datetime = MORNING) -> None:
+        """See `PlantedBook.plant`."""
+        full = [row_of(table, next(self._numbers), **row) for row in rows]
+        given = literal(json.dumps(full, default=str))
+        values = ", ".join(
+            f"CAST(JSON_VALUE(j, '$.{column.name}') AS {BIGQUERY_TYPES[column.type]})" for column in table.columns
+        )
+        self._texts.append(
+            f"INSERT INTO `{table.name}` ({columns_of(table)}) "
+            f"SELECT {values} FROM UNNEST(JSON_QUERY_ARRAY({given})) AS j"
+        )
+        for row in full:
+            key = table.name, str(row[table.partition])
+            self._fences[key] = self._fences.get(key, (0, published_at))[0] + 1, published_at
+
+    def settle(self) -> None:
+        """Put there what was planted."""
+        fences = ", ".join(
+            f"('{table}', '{partition}', 0, 1, {rows}, '', 'planted', '{at.isoformat(timespec='microseconds')}')"
+            for (table, partition), (rows, at) in self._fences.items()
+        )
+        connection = Connection(self.book.settings.book)
+        connection.execute(as_script([*self._texts, f"INSERT INTO publish_fences VALUES {fences}"]))
+        connection.close()

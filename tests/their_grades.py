@@ -99,6 +99,16 @@ def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+POSTGRES_TYPES = {
+    "date": "date", "text": "text", "float": "double precision", "decimal": "numeric(6, 1)", "integer": "integer",
+    "boolean": "boolean", "instant": "timestamptz",
+}  # fmt: skip
+BIGQUERY_TYPES = {
+    "date": "DATE", "text": "STRING", "float": "FLOAT64", "decimal": "NUMERIC", "integer": "INT64", "boolean": "BOOL",
+    "instant": "TIMESTAMP",
+}  # fmt: skip
+
+
 def table_sql(name: str, types: dict[str, str]) -> str:
     """Return what makes their table, of the types that a warehouse has for our seven words and `float`."""
     columns = ", ".join(f"{column} {types[kind]}" for column, kind in COLUMNS.items())

@@ -5,8 +5,11 @@ One test does one thing after the other to one book: each request to the emulato
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +17,50 @@ import pytest
 
 import gradeonce
 from bigquery_book import small_book
-from builders import ledger_findings
+from builders import FakeClock, ledger_findings, new_book, open_book
 from gradeonce.book import Book
 from gradeonce.checks import CheckStatus
+from gradeonce.leases import MemoryLeases
 from gradeonce.migrate import MigrateOptions, MigrationReport
-from gradeonce.schema import ACCURACY, ACTUALS, CHECK_RESULTS, DAILY_PERFORMANCE, DEDUPE_PLANS, INJURIES, PREDICTIONS
+from gradeonce.model import EntryDraft
+from gradeonce.schema import (
+    ACCURACY,
+    ACTUALS,
+    CHECK_RESULTS,
+    DAILY_PERFORMANCE,
+    DEDUPE_PLANS,
+    INJURIES,
+    PREDICTIONS,
+    STAGED_PREDICTIONS,
+    Table,
+)
 from gradeonce.warehouses.bigquery import layout, state
 from gradeonce.warehouses.bigquery.connection import Connection
+from planted_book import MORNING, PlantedBook, PlantedDataset, PlantedFolder
 from servers import BigQuery
-from their_grades import DAY, GRADED, LATER, RULES, load_inputs, table_sql
+from their_grades import BIGQUERY_TYPES, DAY, GRADED, LATER, RULES, load_inputs, table_sql
 from their_grades import THEIRS as THEIR_ROWS
 
-TYPES = {
-    "date": "DATE", "text": "STRING", "float": "FLOAT64", "decimal": "NUMERIC", "integer": "INT64",
-    "boolean": "BOOL", "instant": "TIMESTAMP",
-}  # fmt: skip
 TABLES = (PREDICTIONS, ACTUALS, INJURIES, ACCURACY, DAILY_PERFORMANCE)
 """Those that are needed: the emulator takes the longer the more there are."""
 
 THEIRS = "demo.old_nba.prediction_accuracy"
 QUOTED = "`demo`.`old_nba`.`prediction_accuracy`"
 APPLY = MigrateOptions(apply=True)
+LAST = date(2026, 1, 17)
+LOST = {"error": "...", "error_kind": "LeaseLost"}
 COPIES = ("duplicate_grades", "recent_duplicates")
 """Checks 1 and 8."""
+
+
+def book_with(*tables: Table) -> str:
+    """Make a book with these tables of rows; return its URL."""
+    url = small_book()
+    connection = Connection(url)
+    small = map(layout.small_table_text, (CHECK_RESULTS, DEDUPE_PLANS))
+    connection.execute(state.as_script([*map(layout.table_text, tables), *small]))
+    connection.close()
+    return url
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +68,8 @@ def dataset(bigquery: BigQuery) -> Iterator[Connection]:
     """A book, and in another dataset a table of grades that somebody else kept."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
-        url = small_book()
-        connection = Connection(url)
-        made = [*map(layout.table_text, TABLES), *map(layout.small_table_text, (CHECK_RESULTS, DEDUPE_PLANS))]
-        connection.execute(state.as_script([*made, "CREATE SCHEMA `demo`.`old_nba`", table_sql(QUOTED, TYPES)]))
+        connection = Connection(book_with(*TABLES))
+        connection.execute(f"CREATE SCHEMA `demo`.`old_nba`; {table_sql(QUOTED, BIGQUERY_TYPES)}")
         yield connection
         connection.close()
 
@@ -142,3 +164,91 @@ def test_a_move_and_an_incident(dataset: Connection, book: Book) -> None:
     assert ledger_findings(book.warehouse) == ()
     assert book.migrate(THEIRS, APPLY).status == "already_migrated"
     assert all(one.status is CheckStatus.PASSED for one in book.check(start=DAY, end=LATER, only=COPIES).results)
+
+
+def before(days: int) -> date:
+    """Return the date so many days before the last one that is checked."""
+    return LAST - timedelta(days=days)
+
+
+def plant_problems(planted: PlantedBook) -> None:
+    """Plant something for every check to find, but for the ledger: it knows of none of these rows."""
+    steady = [
+        {"prediction_id": f"{system}{day}{pick}", "system_id": system, "player_lookup": f"p{pick}",
+         "game_id": f"g{day}", "game_date": before(day), "confidence_score": "0.6",
+         "created_at": datetime(2026, 1, 1, 9)}
+        for day in range(1, 10) for system in ("alpha", "beta") for pick in range(4)
+        if (system, day) not in (("beta", 1), ("beta", 2), ("beta", 3))
+    ]  # fmt: skip
+    planted.predictions(
+        *steady,
+        {"prediction_id": "new1", "system_id": "gamma", "confidence_score": 0.5},
+        {"prediction_id": "new2", "system_id": "gamma", "predicted_value": 9, "confidence_score": 0.5},
+        {"prediction_id": "odd", "confidence_score": 61, "market": "assists"},
+        {"prediction_id": "nowhere", "game_id": "event-77", "market": "blocks"},
+    )
+    planted.actuals({"actual_value": 26}, {"market": "assists", "actual_value": 9})
+    rows = [
+        {"player_lookup": f"p{place}", "game_date": before(day), "game_id": f"g{day}", "actual": 25,
+         "outcome": "void" if day == 1 and place < 5 else ("win" if day < 5 else "loss"),
+         "void_reason": "dnp_unknown" if day == 1 and place < 5 else None}
+        for day in (1, 2, 3, 16, 17, 18) for place in range(6)
+    ]  # fmt: skip
+    planted.grades(*rows, {"actual": 25, "minutes_played": 34}, {"actual": 25, "minutes_played": 34})
+    batch = {"staging": "late/ann/1", "batch": "late", "worker": "ann"}
+    planted.plant(STAGED_PREDICTIONS, [batch], published_at=MORNING - timedelta(hours=40))
+
+
+def found_by(book: Book) -> dict[str, tuple[Any, ...]]:
+    """Run every check; return what each found, keys and notes included."""
+    book.settings = replace(book.settings, drift_minimum=5, void_minimum=4, predictions_warn_hours=-1.0)
+    book.leases.try_acquire("grading/2026-01-10", holder="busy", ttl_seconds=7200, floor=0)
+    book.settings = replace(book.settings, lease_held_warn_seconds=-1.0)
+    book.warehouse.append_entries([EntryDraft("grade", "r1", ACCURACY.name, str(LAST), status="failed", details=LOST)])
+    report = book.check(start=before(6), end=LAST)
+    return {
+        one.name: (
+            one.status,
+            one.considered,
+            one.found,
+            one.failing,
+            one.first_found,
+            sorted((plain(k) for k in one.keys), key=repr),
+            one.notes,
+        )
+        for one in report.results
+    }
+
+
+def plain(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a finding as it is told, but for instants, which are of two clocks."""
+    return {
+        name: float(value) if isinstance(value, Decimal | float | int) else value
+        for name, value in key.items()
+        if name not in ("at", "seconds", "newest_at", "hours_old")
+    }
+
+
+def test_every_check_finds_what_it_finds_in_a_folder(bigquery: BigQuery, tmp_path: Path) -> None:
+    """The same rows in both books: status, counts, keys and notes of all fifteen."""
+    with open_book(new_book(tmp_path / "book"), clock=FakeClock(MORNING), leases=MemoryLeases()) as book:
+        planted = PlantedFolder(book)
+        plant_problems(planted)
+        here = found_by(book)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
+        url = book_with(*TABLES, STAGED_PREDICTIONS)
+        with gradeonce.open(url, threads=1, clock=FakeClock(MORNING), leases=MemoryLeases()) as book:
+            dataset = PlantedDataset(book)
+            plant_problems(dataset)
+            dataset.settle()
+            there = found_by(book)
+
+    assert len(here) == 15
+    problems = {name for name, result in here.items() if result[0] in (CheckStatus.FAILED, CheckStatus.WARNED)}
+    assert set(here) - problems == set()
+    for name, result in here.items():
+        assert there[name][0] == result[0], name
+        if name != "ledger_agreement":
+            # The ledger of a folder also tells of its files.
+            assert there[name][1:] == result[1:], name

@@ -16,15 +16,11 @@ from gradeonce.errors import UsageError
 from gradeonce.migrate import MigrateOptions, MigrationReport
 from postgres_book import postgres, schema
 from servers import Postgres
-from their_grades import DAY, GRADED, LATER, RULES, THEIRS, load_inputs, table_sql
+from their_grades import DAY, GRADED, LATER, POSTGRES_TYPES, RULES, THEIRS, load_inputs, table_sql
 
 __all__ = ["postgres", "schema"]
 
 APPLY = MigrateOptions(apply=True)
-TYPES = {
-    "date": "date", "text": "text", "float": "double precision", "decimal": "numeric(6, 1)", "integer": "integer",
-    "boolean": "boolean", "instant": "timestamptz",
-}  # fmt: skip
 
 
 @pytest.fixture
@@ -32,7 +28,7 @@ def theirs(postgres: Postgres, schema: str) -> Iterator[str]:
     """Their table; yields its name."""
     name = f"public.their_grades_{schema}"
     with psycopg.connect(postgres.url, autocommit=True, options="-c TimeZone=UTC") as connection:
-        connection.execute(table_sql(name, TYPES).encode())
+        connection.execute(table_sql(name, POSTGRES_TYPES).encode())
         try:
             yield name
         finally:

@@ -12,6 +12,7 @@ from alert_builders import problem
 from builders import ITEMS, SHELVES, land_actuals, shelf_query
 from gradeonce.book import Book
 from gradeonce.leases import acquire
+from gradeonce.migrate import MigrateOptions
 from gradeonce.publish import publish
 from gradeonce.schema import ACCURACY, DAILY_PERFORMANCE
 
@@ -218,6 +219,11 @@ def tell(book: Book, on_step: Callable[[str], None], *, identities: list[str], s
     }
 
 
+def migrate(book: Book, on_step: Callable[[str], None], *, table: str) -> dict[str, Any]:
+    """Take over a table of grades."""
+    return {"status": book.migrate(table, MigrateOptions(apply=True)).status}
+
+
 def dedupe_apply(book: Book, on_step: Callable[[str], None], *, plan_id: str) -> dict[str, Any]:
     """Remove the copies that a plan names."""
     done = book.dedupe_apply(plan_id)
@@ -231,6 +237,7 @@ def dedupe_rollback(book: Book, on_step: Callable[[str], None], *, plan_id: str)
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "dedupe_apply": dedupe_apply,
+    "migrate": migrate,
     "dedupe_rollback": dedupe_rollback,
     "publish_shelf": publish_shelf,
     "publish_shelf_with": publish_shelf_with,

@@ -111,6 +111,8 @@ def test_nothing_is_in_an_empty_list() -> None:
     """Nor has that a type."""
     assert spelled("a.x = ANY($names) AND b", {"names": []}) == "false AND b"
     assert spelled("a.x = ANY($names) AND b", {"names": ["c"]}) == "a.x IN UNNEST(@names) AND b"
+    assert spelled("CAST($hours AS FLOAT8[])", {"hours": []}) == "ARRAY<FLOAT64>[]"
+    assert spelled("CAST($hours AS FLOAT8[])", {"hours": [1.5]}) == "@hours"
     assert spelled("FROM unnest($names) AS t (x)", {"names": []}) == "FROM UNNEST(@names) AS x"
 
 

@@ -79,23 +79,40 @@ def _result(check: Check, reader: Reader, scope: CheckScope, values: Mapping[str
     ended = _ended(check, scope, CheckStatus.NO_DATA, considered, notes, with_values(check.findings, used))
     if not considered:
         return ended
-    sample = reader.query(f"SELECT * FROM ({check.findings}) AS found LIMIT {SAMPLE_KEYS}", used)
-    if not sample.rows:
+    counted = f"SELECT found.*, count(*) OVER () AS {_IN_ALL} FROM ({check.findings}) AS found LIMIT {SAMPLE_KEYS}"
+    rows = reader.query(counted, used).dicts()
+    if not rows:
         return replace(ended, status=CheckStatus.PASSED)
-    first = "min(game_date)" if "game_date" in sample.columns else "NULL"
-    counts = f"SELECT count(*), {_failing(check, sample.columns)}, {first} FROM ({check.findings}) AS found"
-    found, failing, first_found = reader.query(counts, used).rows[0]
+    found = rows[0][_IN_ALL]
+    rows = [{name: value for name, value in row.items() if name != _IN_ALL} for row in rows]
+    if found <= len(rows):
+        failing = sum(_is_failure(check, row) for row in rows)
+        dates = [row["game_date"] for row in rows if row.get("game_date") is not None]
+        first_found = min(dates, default=None)
+    else:
+        first = "min(game_date)" if "game_date" in rows[0] else "NULL"
+        counts = f"SELECT {_failing(check, rows[0])}, {first} FROM ({check.findings}) AS found"
+        failing, first_found = reader.query(counts, used).rows[0]
     return replace(
         ended,
         status=CheckStatus.FAILED if failing else CheckStatus.WARNED,
         found=found,
         failing=failing,
         first_found=first_found if isinstance(first_found, date) else None,
-        keys=tuple(sample.dicts()),
+        keys=tuple(rows),
     )
 
 
-def _failing(check: Check, columns: Sequence[str]) -> str:
+_IN_ALL = "found_in_all"
+"""Column beside those of the findings: how many there are. One question less, where each has its price."""
+
+
+def _is_failure(check: Check, row: Mapping[str, Any]) -> bool:
+    """Say whether a finding is a failure. Any: whatever a finding holds."""
+    return bool(row["severity"] == "fail" if "severity" in row else check.severity is Severity.FAIL)
+
+
+def _failing(check: Check, columns: Mapping[str, Any]) -> str:
     """Return the SQL that counts which findings are failures."""
     if "severity" in columns:
         return "count(*) FILTER (WHERE severity = 'fail')"

@@ -54,6 +54,7 @@ def spelled(sql: str, empty: Mapping[str, Any] | None = None) -> str:
     """
     values = empty or {}
     tokens: list[Token] = [token for token in _TOKENS.findall(sql) if not token.startswith(("--", "/*"))]
+    tokens = _with_typed_empty_lists(tokens, values)
     for rule in _RULES:
         tokens = rule(tokens)
     return "".join(_Written(values).words(_without_empty_lists(tokens, values)))
@@ -451,6 +452,15 @@ def _unions(tokens: list[Token]) -> list[Token]:
         word, following = tokens[at].upper(), "".join(tokens[_next(tokens, at + 1) :][:1]).upper()
         if (word == "UNION" and following not in ("ALL", "DISTINCT")) or (word == "EXCEPT" and following == "SELECT"):
             tokens[at] = f"{word} DISTINCT"
+    return tokens
+
+
+def _with_typed_empty_lists(tokens: list[Token], values: Mapping[str, Any]) -> list[Token]:
+    """`CAST($empty AS T[])` is `CAST(ARRAY[] AS T[])`: the driver could send no type with it."""
+    for at in range(len(tokens) - 3, 1, -1):
+        is_cast = tokens[at - 1] == "(" and tokens[at - 2].upper() == "CAST"
+        if is_cast and tokens[at][0] == "$" and values.get(tokens[at][1:], True) in ([], ()):
+            tokens[at : at + 1] = ["ARRAY", "[", "]"]
     return tokens
 
 
