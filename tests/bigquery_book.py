@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 
-from gradeonce.schema import REVISIONS
+from gradeonce.schema import REVISIONS, Table
 from gradeonce.warehouses.bigquery import layout
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.state import as_script
@@ -18,11 +18,11 @@ _FILLED = ("row_tables", "publish_fences", "ledger", REVISIONS.name)
 _KEPT = {*_FILLED, "loaded_contents", "ledger_head", "mapped_tables"}
 
 
-def small_book() -> str:
-    """Make a book that has no more than what publishing needs; return its URL."""
+def small_book(*tables: Table) -> str:
+    """Make a book that has no more than what publishing needs, and these tables of rows; return its URL."""
     url = f"bigquery://demo/book_{os.getpid()}_{next(_numbers)}"
     connection = Connection(url)
-    layout.make_bare(connection, [REVISIONS])
+    layout.make_bare(connection, [REVISIONS, *tables])
     connection.close()
     return url
 

@@ -450,7 +450,12 @@ class Relay:
         with suppress(OSError):
             while True:
                 caller = self._door.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except ConnectionRefusedError:
+                    # The server is down, and may come back.
+                    _hang_up(caller)
+                    continue
                 self._open += [caller, server]
                 for work in (self._carry_questions, self._carry_answers):
                     threading.Thread(target=work, args=(caller, server), daemon=True).start()

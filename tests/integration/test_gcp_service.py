@@ -145,14 +145,13 @@ def test_the_function_under_its_framework(folder: Path, topic: Listener, tmp_pat
 
 def test_a_log_line_is_one_json_object_without_extras() -> None:
     """Severity, message, and the fields of our own lines; what else a record carries is not written."""
-    record = logging.LogRecord(
-        "gradeonce.gcp.handler", logging.WARNING, "", 0, "event_again event_id=%s", ("e1",), None
-    )
+    text = "event_again event_id=%s error=It is held."
+    record = logging.LogRecord("gradeonce.gcp.handler", logging.WARNING, "", 0, text, ("e1",), None)
     record.payload = "hunter2"
     line = json.loads(JsonLines().format(record))
 
-    assert (line["severity"], line["message"]) == ("WARNING", "event_again event_id=e1")
-    assert (line["event"], line["fields"]) == ("event_again", {"event_id": "e1"})
+    assert (line["severity"], line["message"]) == ("WARNING", "event_again event_id=e1 error=It is held.")
+    assert (line["event"], line["fields"]) == ("event_again", {"event_id": "e1", "error": "It is held."})
     assert "hunter2" not in str(line)
     try:
         base64.b64decode("x")

@@ -9,10 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-_FIELD = re.compile(r"\b([a-z_]+)=(\S+)")
-
-QUIET = ("google", "urllib3", "werkzeug", "gunicorn")
-"""Loggers of others, whose details are not for our log."""
+_FIELD = re.compile(r"(?:^|\s)([a-z_]+)=(.*?)(?=\s[a-z_]+=|$)", re.DOTALL)
+"""A field of our own lines: what follows `name=` until the next one."""
 
 
 class JsonLines(logging.Formatter):
