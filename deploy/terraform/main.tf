@@ -264,7 +264,7 @@ resource "google_cloudfunctions2_function" "grader" {
       GRADEONCE_LEAGUE_TIMEZONE           = var.timezone
       GRADEONCE_FUNCTION_TIMEOUT_SECONDS  = tostring(var.timeout_seconds)
       GRADEONCE_FUNCTION_COMPLETION_TOPIC = "projects/${var.project}/topics/${var.completion_topic}"
-      GRADEONCE_ALERTS_SLACK              = "secret://${var.project}/${var.secret}"
+      GRADEONCE_ALERTS_SLACK              = "secret://projects/${var.project}/secrets/${var.secret}"
     }, var.variables)
   }
 

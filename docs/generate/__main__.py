@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import check_list
+import cloud_lists
 import command_line
 import error_tree
 import json_layouts
@@ -29,6 +30,9 @@ PAGES = {
     "sources.md": source_list.page,
     "json.md": json_layouts.page,
     "checks.md": check_list.page,
+    "cloud-permissions.md": cloud_lists.permissions_page,
+    "cloud-prices.md": cloud_lists.prices_page,
+    "cloud-checks.md": cloud_lists.checks_page,
     "errors.md": error_tree.page,
     "python-api.md": python_api.page,
 }

@@ -26,6 +26,8 @@ from gradeonce.cli.main import run
 from gradeonce.cli.migrating import migration_document
 from gradeonce.dedupe import Applied, Backup, Finding, Plan, PlannedPartition, RolledBack, SampleKey, Verified
 from gradeonce.estimating import CostEstimate
+from gradeonce.gcp.deploy import Removal, StepDone
+from gradeonce.gcp.verify import Finding as Answer
 from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseRecord
 from gradeonce.ledger import LedgerProof
@@ -207,6 +209,58 @@ OWN: dict[str, dict[str, str]] = {
         "dry_run": "With `--drop-expired`: whether nothing was changed.",
         "dropped": "With `--drop-expired`: those that went, or would go.",
     },
+    "gcp deploy": {
+        "dry_run": "Whether nothing was asked of Google.",
+        "state": "stands, made or changed.",
+        "steps": "One for each thing that must stand, in order.",
+    },
+    "gcp deploy --dry-run": {
+        "dry_run": "Whether nothing was asked of Google.",
+        "steps": "One for each thing that must stand, in order.",
+        "name": "What it is.",
+        "why": "What it is for.",
+        "look": "The command that sees whether it stands, word by word. `${x}` in a word is a value of the project.",
+        "create": "The one that makes it; empty: it cannot be made by us.",
+        "update": "The one that changes it; empty: it cannot be changed.",
+        "undo": "The one that takes it back; empty: it stays.",
+        "keeps_data": "Whether it holds what cannot be made again, so that it is never taken back.",
+    },
+    "gcp rollback": {
+        "applied": "Whether it was done.",
+        "serving": "The revision that got the messages.",
+        "to": "The one that gets them, or would.",
+        "command": "What does it.",
+    },
+    "gcp rollback --everything": {
+        "applied": "Whether it was done.",
+        "removals": "One for each thing, the last first.",
+        "state": "removed, would be removed, kept, or not there.",
+    },
+    "gcp status": {
+        "whole": "Whether every step stands as it should.",
+        "steps": "One for each thing that must stand, in order.",
+        "facts": "What else there is to know.",
+        "name": "The step, or the fact.",
+        "state": "stands, missing or differs.",
+        "value": "How it is.",
+        "fine": "Whether that is as it should be.",
+        "hint": "What to do if not.",
+    },
+    "gcp costs": {
+        "as_of": "Day of the prices.",
+        "currency": "Of the prices and costs.",
+        "place": "Where the prices hold.",
+        "total": "Sum of the costs of a month.",
+        "lines": "One for each price.",
+        "name": "The price, see [cloud-prices.md](cloud-prices.md).",
+        "unit": "What one of it is.",
+        "usage": "Units used.",
+        "free": "Units that are free.",
+        "price": "Of one unit.",
+        "cost": "What is not free, times the price.",
+    },
+    "gcp verify": {"checks": "One for each check.", "bytes_billed": "What the checks of BigQuery billed together."},
+    "gcp source": {"folder": "Where it was written.", "files": "What is in it."},
     "ledger verify": {"holds": "True; a chain that does not hold is an error (exit 1)."},
     "ledger head": {
         "head": "The latest entry; null for an empty ledger.",
@@ -263,6 +317,10 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "dedupe verify": (Finding, Verified),
     "dedupe rollback": (RolledBack,),
     "dedupe backups": (Backup,),
+    "gcp deploy": (StepDone,),
+    "gcp rollback --everything": (Removal,),
+    "gcp status": (StepDone,),
+    "gcp verify": (Answer,),
     "ledger verify": (LedgerProof,),
 }
 ROWS_OF_TABLES = {"runs", "revisions"}
@@ -337,6 +395,18 @@ def _documents() -> dict[str, list[Any]]:
         documents["check --history"] = [ask("check", "--history")]
         documents["locks list"] = [ask("locks", "list", "--all")]
         documents["locks release"] = [{"schema_version": 1, "released": "", "token": 0, "holder": ""}]
+        step = {"name": "", "state": "", "differences": [], "undo": ""}
+        documents["gcp deploy"] = [{"schema_version": 1, "dry_run": False, "steps": [step]}]
+        documents["gcp deploy --dry-run"] = [ask("gcp", "deploy", "--project", "my-project", "--dry-run")]
+        documents["gcp rollback"] = [{"schema_version": 1, "applied": False, "serving": "", "to": "", "command": ""}]
+        removal = {"name": "", "state": "", "reason": "", "command": ""}
+        documents["gcp rollback --everything"] = [{"schema_version": 1, "applied": False, "removals": [removal]}]
+        fact = {"name": "", "value": "", "fine": False, "hint": ""}
+        documents["gcp status"] = [{"schema_version": 1, "whole": False, "steps": [step], "facts": [fact]}]
+        found = {"name": "", "question": "", "why": "", "result": "", "seen": "", "hint": ""}
+        documents["gcp verify"] = [{"schema_version": 1, "bytes_billed": 0, "checks": [found]}]
+        documents["gcp costs"] = [ask("gcp", "costs")]
+        documents["gcp source"] = [ask("gcp", "source", "--source", str(folder / "code"))]
         documents["ledger verify"] = [ask("ledger", "verify")]
         documents["ledger head"] = [ask("ledger", "head")]
         documents["an error"] = [ask("grade", "someday")]

@@ -392,7 +392,9 @@ def test_no_secret_is_on_a_command_line_or_in_what_is_printed_or_sent(
     sent = "".join(path.read_text(encoding="utf-8") for path in Path("gradeonce-cloud").iterdir())
     told = out + err + json.dumps(project.calls) + json.dumps(project.state) + sent
     assert "SECRET" not in told
-    assert "GRADEONCE_ALERTS_SLACK=secret://my-project/gradeonce-slack-webhook" in json.dumps(project.calls)
+    assert "GRADEONCE_ALERTS_SLACK=secret://projects/my-project/secrets/gradeonce-slack-webhook" in json.dumps(
+        project.calls
+    )
     assert "env:HOOK" in sent
     assert "--data-file=-" in out
 
@@ -424,6 +426,16 @@ def test_settings_with_a_password_are_not_sent(project: FakeProject, ask: Ask) -
     assert "SECRET" not in out + err
     assert not Path("gradeonce-cloud").exists()
     assert project.calls == []
+
+
+def test_the_settings_that_init_writes_are_sent(project: FakeProject, ask: Ask) -> None:
+    """Their comments show how a URL with a password looks; that is none."""
+    assert run(["init"]) == 0
+
+    code, _, _ = ask("deploy")
+
+    assert code == 0
+    assert Path("gradeonce-cloud/gradeonce.toml").read_bytes() == Path("gradeonce.toml").read_bytes()
 
 
 def test_a_folder_that_no_deploy_wrote_is_left_alone(project: FakeProject, ask: Ask) -> None:

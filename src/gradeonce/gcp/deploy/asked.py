@@ -68,6 +68,6 @@ def _split(text: str) -> tuple[str, str]:
     if is_secret or mask_secrets(value) != value:
         raise UsageError(
             f"The value for --set {name} is a secret, and a variable is no place for one.",
-            hint=f"Keep it in Secret Manager, and say where: --set {name}=secret://...",
+            hint=f"Keep it in Secret Manager, and say where: --set {name}=secret://projects/PROJECT/secrets/NAME",
         )
     return name, value

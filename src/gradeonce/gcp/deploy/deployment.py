@@ -173,7 +173,7 @@ class Deployment:
             "GRADEONCE_LEAGUE_TIMEZONE": self.timezone,
             "GRADEONCE_FUNCTION_TIMEOUT_SECONDS": str(self.timeout_seconds),
             "GRADEONCE_FUNCTION_COMPLETION_TOPIC": f"projects/{self.project}/topics/{self.completion_topic}",
-            "GRADEONCE_ALERTS_SLACK": f"secret://{self.project}/{self.secret}",
+            "GRADEONCE_ALERTS_SLACK": f"secret://projects/{self.project}/secrets/{self.secret}",
             **self.variables,
         }
 

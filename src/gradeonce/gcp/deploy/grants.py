@@ -52,6 +52,39 @@ class Grant:
     without: str
 
 
+@dataclass(frozen=True)
+class DeployerRole:
+    """A role that whoever deploys needs on the project; an owner has them all.
+
+    Attributes:
+        role: As Google names it.
+        why: What it is for.
+        shapes: For which shapes it is needed.
+    """
+
+    role: str
+    why: str
+    shapes: tuple[Shape, ...] = tuple(Shape)
+
+
+DEPLOYER = (
+    DeployerRole("roles/serviceusage.serviceUsageAdmin", "enable APIs"),
+    DeployerRole("roles/resourcemanager.projectIamAdmin", "grant roles on the project"),
+    DeployerRole("roles/iam.serviceAccountAdmin", "make the service accounts, and grant on the invoker"),
+    DeployerRole("roles/iam.serviceAccountUser", "let the code run, be built and be called as these accounts"),
+    DeployerRole("roles/pubsub.admin", "topics, subscriptions and grants on them"),
+    DeployerRole("roles/bigquery.user", "make the dataset, which is the maker's own, and grant on it"),
+    DeployerRole("roles/datastore.owner", "make the Firestore database"),
+    DeployerRole("roles/secretmanager.admin", "make the secret, grant on it, put the webhook in"),
+    DeployerRole("roles/run.admin", "grant on the service, move its traffic"),
+    DeployerRole("roles/cloudfunctions.developer", "deploy the function", (Shape.FUNCTION,)),
+    DeployerRole("roles/eventarc.viewer", "find the subscription of the trigger", (Shape.FUNCTION,)),
+    DeployerRole("roles/run.sourceDeveloper", "deploy the service from its code", (Shape.CLOUD_RUN,)),
+    DeployerRole("roles/cloudscheduler.admin", "make the nightly job"),
+)
+"""What whoever deploys needs."""
+
+
 def grants(deployment: Deployment) -> tuple[Grant, ...]:
     """Return every grant of a deployment, in order."""
     return (*_of_accounts(deployment), *_of_delivery(deployment))

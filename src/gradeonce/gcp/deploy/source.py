@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +84,8 @@ def _without_secrets(path: Path) -> bytes:
     from gradeonce.config import mask_secrets
 
     content = _read(path)
-    text = content.decode("utf-8", errors="replace")
+    # The values only: the file that `init` writes shows in its comments how a URL with a password looks.
+    text = repr(tomllib.loads(content.decode("utf-8")))
     if mask_secrets(text) != text:
         raise ConfigError(
             f"{path} holds a password, and would be sent to Google as it is.",

@@ -59,7 +59,7 @@ class Delivery:
             Check(
                 "anonymous_caller",
                 "Is a caller without a token turned away?",
-                "what is granted is one thing, what the front door does is another",
+                "anybody could ask for gradings, whatever the policy says",
                 self._anonymous_caller,
             ),
             Check(
@@ -78,7 +78,7 @@ class Delivery:
             Check(
                 "end_to_end",
                 "Does a message that the schedule sends come out as an announcement?",
-                "all of the above together, with the real tokens and the real rights of the account",
+                "something is wrong that no single check sees: a token, a right of the account, the code itself",
                 self._end_to_end,
                 "" if end_to_end and not no_schedule else no_schedule or "it grades yesterday: ask with --end-to-end",
             ),

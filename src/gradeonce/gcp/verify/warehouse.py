@@ -67,13 +67,13 @@ def checks(made: Scratch) -> tuple[Check, ...]:
         Check(
             "dry_run",
             "Does a dry run say what a query would read, and bill nothing?",
-            "`gradeonce grade --estimate` rests on it",
+            "an estimate of what a grading will cost would say nothing true",
             lambda: _dry_run(made),
         ),
         Check(
             "bytes_billed",
             "Is it told what a query billed?",
-            "the cost of a run in the ledger, and [warehouse] maximum_bytes_billed, rest on it",
+            "the ledger would say that runs cost nothing",
             lambda: _bytes_billed(made),
         ),
         Check(
