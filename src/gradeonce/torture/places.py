@@ -22,9 +22,12 @@ class Place(Protocol):
 
     Attributes:
         name: For the verdict.
+        is_careless: Whether workers go on without a lock, and believe in one that they took once: as teams do whose
+            pattern `lock-only` follows here.
     """
 
     name: str
+    is_careless: bool
 
     def steps(self, role: str) -> Sequence[Step]:
         """Return the steps at which a process of a role may be killed, stopped or cut off."""

@@ -71,6 +71,7 @@ class PostgresPlace:
     """A schema of its own, with the tables that `gradeonce init` makes; it is dropped at the end."""
 
     name = "a book in PostgreSQL"
+    is_careless = False
 
     def __init__(self, orders: Orders) -> None:
         self._orders, self._schema = orders, orders.name

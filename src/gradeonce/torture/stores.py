@@ -195,8 +195,7 @@ class InFirestore:
     """
 
     def __init__(self, url: str, name: str) -> None:
-        parts = urlsplit(url)
-        self._url = urlunsplit(parts._replace(path=f"/{name}"))
+        self._url = firestore_url(url, name)
 
     def open(self, clock: Clock) -> LeaseStore | None:
         """See `LockFaults.open`."""
@@ -223,6 +222,11 @@ class InFirestore:
     def remove(self) -> None:
         """See `LockFaults.remove`."""
         self.flush()
+
+
+def firestore_url(url: str, name: str) -> str:
+    """Return where the leases of one torture are, beside those of the URL."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 def forgotten(url: str) -> int:

@@ -23,7 +23,7 @@ _TRANSIENT_REASONS = {
     "rateLimitExceeded",
     "tableUnavailable",
 }
-_CONFLICT = re.compile(r"concurrent (update|transaction)|conflict|could not serialize", re.IGNORECASE)
+_CONFLICT = re.compile(r"concurrent (update|transaction)|conflict|could not serialize|failed to commit", re.IGNORECASE)
 _TOO_DEAR = re.compile(r"exceeded limit for bytes billed", re.IGNORECASE)
 _PLACE = re.compile(r"at \[\d+:\d+\]")
 """What a statement that is not one is told by: its place in the text. A value that does not fit has none."""
