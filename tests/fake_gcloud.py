@@ -30,6 +30,9 @@ class FakeProject:
 
     def __init__(self, folder: Path) -> None:
         """Make an empty project and the programs."""
+        import threading
+
+        self._one_at_a_time = threading.Lock()
         self.folder = folder
         self.bin = folder / "bin"
         self.bin.mkdir(parents=True)
@@ -78,7 +81,9 @@ class FakeProject:
 
         program = os.path.basename(command[0])
         assert command[0] == str(self.bin / program), command[0]
-        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        # Standard output is one for all threads.
+        out, err = io.StringIO(), io.StringIO()
+        with self._one_at_a_time, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(str(self.folder), program, command[1:])
         return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
@@ -542,8 +547,10 @@ def main(folder: str, program: str, words: list[str]) -> int:
         # bq complains on its standard output.
         (sys.stdout if program == "bq" else sys.stderr).write(f"{error}\n")
         return 1
-    with open(f"{folder}/state.json", "w", encoding="utf-8") as file:
-        json.dump(state, file)
+    # Several look at a time; only one ever changes anything.
+    if not is_look(words) or "pull" in words:
+        with open(f"{folder}/state.json", "w", encoding="utf-8") as file:
+            json.dump(state, file)
     if printed is not None and "--format=none" not in words:
         sys.stdout.write(printed if isinstance(printed, str) else json.dumps(printed))
         sys.stdout.write("\n")

@@ -70,7 +70,7 @@ def deployed(project: FakeProject, deployed_state: dict[str, Any]) -> FakeProjec
 
 def test_the_first_run_makes_everything_and_the_second_nothing(programs: FakeProject, ask: Ask) -> None:
     """And each step that was made says how to undo it, ready to be typed."""
-    code, out, _ = ask("deploy")
+    code, out, err = ask("deploy")
     first = programs.changes
     programs.forget_calls()
     again, told, _ = ask("deploy")
@@ -79,6 +79,8 @@ def test_the_first_run_makes_everything_and_the_second_nothing(programs: FakePro
     assert "2 stands, 35 made, 1 changed" in out
     assert "undo: gcloud pubsub topics delete nba-grading-trigger --project=my-project --quiet" in out
     assert "${" not in out
+    # What takes minutes is named before it is done, beside the result.
+    assert "... function gradeonce\n" in err
     assert len(first) == 36
     assert "38 stands, 0 made, 0 changed" in told
     assert programs.changes == []

@@ -179,6 +179,21 @@ def _unknown(where: str, given: dict[str, Any], known: dict[str, Any], allowed: 
     return wrong
 
 
+def test_every_reference_leads_somewhere() -> None:
+    """To a resource, a value or a variable that is there; and no variable is declared for nothing."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.tf")))
+    declared = {f"{kind}.{name}" for kind, name in re.findall(r'^resource "(\w+)" "(\w+)"', text, re.MULTILINE)}
+    declared |= {f"data.{kind}.{name}" for kind, name in re.findall(r'^data "(\w+)" "(\w+)"', text, re.MULTILINE)}
+    declared |= {f"var.{name}" for name in re.findall(r'^variable "(\w+)"', text, re.MULTILINE)}
+    (own,) = re.findall(r"^locals \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    declared |= {f"local.{name}" for name in re.findall(r"^  (\w+) +=", own, re.MULTILINE)}
+
+    used = set(re.findall(r"(?<![\w.])((?:data\.)?google_\w+\.\w+|data\.archive_file\.\w+|var\.\w+|local\.\w+)", text))
+
+    assert used <= declared, used - declared
+    assert {name for name in declared if name.startswith(("var.", "local."))} <= used
+
+
 def test_format_is_terraforms_own() -> None:
     """As `terraform fmt` writes it."""
     terraform = shutil.which("terraform")

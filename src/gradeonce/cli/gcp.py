@@ -127,7 +127,8 @@ def deploy(ctx: click.Context, /, dry_run: bool, as_json: bool, **options: Any) 
             click.echo(script(steps, deployment.source, files), nl=False)
         return ExitCode.DONE
     write_source(Path(deployment.source), files)
-    deployed = carry_out(steps, Gcloud(), SystemClock(), tell=say_nothing if as_json else _tell_step)
+    tell = say_nothing if as_json else _tell_step
+    deployed = carry_out(steps, Gcloud(), SystemClock(), begin=lambda step: say(f"... {step.name}"), tell=tell)
     if as_json:
         emit_json({"schema_version": SCHEMA_VERSION, "dry_run": False, "steps": _steps_document(deployed.steps)})
     else:

@@ -105,6 +105,7 @@ def remove_everything(
         CloudError: If a command fails. What was removed by then is gone; the same again goes on.
     """
     project = Project(plan, gcloud)
+    project.look_up(plan.steps)
     removals: list[Removal] = []
     for step in reversed(plan.steps):
         removals.append(_removed(step, project, apply=apply))

@@ -58,6 +58,7 @@ def look_around(deployment: Deployment, plan: Plan, gcloud: Gcloud) -> Standing:
         CloudError: If a command fails for another reason than that something is not there.
     """
     project = Project(plan, gcloud)
+    project.look_up(plan.steps)
     steps = tuple(_looked_at(step, project) for step in plan.steps)
     facts = [_webhook(deployment, gcloud), _revision(deployment, gcloud)]
     if deployment.has_scheduler:
