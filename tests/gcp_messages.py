@@ -30,6 +30,37 @@ def push_of(body: Any, event_id: str = "e1") -> bytes:
     return json.dumps({"message": message, "subscription": "projects/demo/subscriptions/grade"}).encode()
 
 
+def some_completion() -> Completion:
+    """Return what became of a date of three wins."""
+    return Completion(
+        schema_version=1,
+        event_id="e1",
+        correlation_id="c1",
+        trigger_source="test",
+        target_date="2026-01-01",
+        status="published",
+        error=None,
+        run_id="g1",
+        token=1,
+        predictions=3,
+        outcomes={"win": 3},
+        revised=0,
+        mae=9.0,
+        bias=9.0,
+        n=3,
+        games=1,
+        games_final=1,
+        duplicates=0,
+        other_dates=(),
+        lock_wait_seconds=0.0,
+        duration_seconds=1.0,
+        run_aggregation=True,
+        finished_at="2026-01-02T11:00:01Z",
+        rules_version=1,
+        gradeonce_version="0",
+    )
+
+
 class Listener:
     """A topic that keeps what it is told, or raises what it was given."""
 

@@ -105,7 +105,8 @@ class Settings:
     slack: tuple[str, ...] = _setting(
         "alerts",
         (),
-        "Slack incoming webhooks, each as where its URL is: env:NAME, file:PATH, or secret://... of a resolver.",
+        "Slack incoming webhooks, each as where its URL is: env:NAME, file:PATH, or secret://PROJECT/NAME in Google's "
+        "Secret Manager.",
         is_secret=True,
     )
     webhook: tuple[str, ...] = _setting(

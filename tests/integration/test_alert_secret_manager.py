@@ -50,6 +50,7 @@ def test_an_address_is_read_once_and_again_after_a_while(secret_manager: Server)
     clock.advance(1)
     assert google(reference) == "https://two"
     assert google(f"{reference}/versions/1") == "https://one"
+    assert google("secret://demo/kept") == "https://two"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_an_address_is_read_once_and_again_after_a_while(secret_manager: Server)
     [
         ("secret://projects/demo/secrets/none", r"could not be read from Secret Manager \(NotFound\)"),
         ("secret://projects/demo/secrets/kept/versions/99", r"could not be read from Secret Manager \(NotFound\)"),
-        ("secret://demo/hook", "names no secret; expected secret://projects/PROJECT/secrets/NAME"),
+        ("secret://hook", "names no secret; expected secret://projects/PROJECT/secrets/NAME"),
         ("secret://projects/demo/secrets/x/versions/", "names no secret"),
     ],
 )

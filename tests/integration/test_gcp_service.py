@@ -139,6 +139,10 @@ def test_the_function_under_its_framework(folder: Path, topic: Listener, tmp_pat
     assert [client.post("/", json=push).status_code for _ in range(2)] == [200, 200]
     binary = {"ce-id": "7", "ce-source": "//pubsub", "ce-type": "t", "ce-specversion": "1.0"}
     assert client.post("/", data=b"\xff\x00", headers=binary).status_code == 200
+    for poison in ({"message": {"messageId": "8", "attributes": {"a": "b"}}, "subscription": "s"}, {"a": 1}, [1]):
+        answer = client.post("/", json=poison)
+        assert (answer.status_code, answer.get_json()["outcome"]) == (200, "malformed")
+    assert client.post("/", data=b"\x00").status_code == 200
     assert client.get("/health").get_json()["status"] == "ok"
     assert [told.status for told in topic.taken] == ["published"]
 

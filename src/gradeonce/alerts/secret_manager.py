@@ -1,7 +1,7 @@
 """Addresses of channels in Google's Secret Manager: `secret://projects/PROJECT/secrets/NAME[/versions/VERSION]`.
 
-Without a version the latest one counts. An address is read once and kept for a while, so that a new version is taken up
-without a redeploy; a channel that refuses lets it be read again at once.
+`secret://PROJECT/NAME` is the same for short. Without a version the latest one counts. An address is read once and kept
+for a while, so that a new version is taken up without a redeploy; a channel that refuses lets it be read again at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ KEPT_SECONDS = 600.0
 ANSWER_SECONDS = 5.0
 """How long one reading may take: what is to be sent waits for it."""
 
-_REFERENCE = re.compile(r"secret://(projects/[^/\s]+/secrets/[^/\s]+)(/versions/[^/\s]+)?")
+_LONG = re.compile(r"secret://projects/([^/\s]+)/secrets/([^/\s]+)(?:/versions/([^/\s]+))?")
+_SHORT = re.compile(r"secret://([^/\s]+)/([^/\s]+)")
 _TALKATIVE = "google.cloud.secretmanager_v1.services.secret_manager_service"
 
 
@@ -125,13 +126,14 @@ def version_name(reference: str) -> str:
     Raises:
         ConfigError: If it is malformed.
     """
-    match = _REFERENCE.fullmatch(reference)
+    match = _LONG.fullmatch(reference) or _SHORT.fullmatch(reference)
     if match is None:
         raise ConfigError(
             f"{reference} names no secret; expected secret://projects/PROJECT/secrets/NAME, "
             "with /versions/VERSION if it is not the latest."
         )
-    return f"{match[1]}{match[2] or '/versions/latest'}"
+    project, name, version = (*match.groups(), None)[:3]
+    return f"projects/{project}/secrets/{name}/versions/{version or 'latest'}"
 
 
 def _require_client() -> None:

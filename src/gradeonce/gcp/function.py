@@ -6,7 +6,7 @@ too, under the functions framework.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flask
 import functions_framework
@@ -14,7 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from gradeonce.errors import GradeonceError, UsageError
 from gradeonce.gcp import logs, service
-from gradeonce.gcp.envelope import of_cloud_event
+from gradeonce.gcp.envelope import of_cloud_event, of_request
 from gradeonce.gcp.handler import malformed
 
 if TYPE_CHECKING:
@@ -41,6 +41,22 @@ def grade_on_message(event: CloudEvent) -> None:
         raise ServiceUnavailable(str(error)) from error
 
 
+def _acknowledge_poison() -> dict[str, Any] | None:
+    """Answer what the framework would refuse before we see it, since Pub/Sub would bring it for ever."""
+    # Any: JSON values.
+    if flask.request.method != "POST":
+        return None
+    logs.write_json_lines()
+    headers = {name.lower(): value for name, value in flask.request.headers.items()}
+    try:
+        of_request(headers, flask.request.get_data())
+    except UsageError as error:
+        return service.document_of(malformed(error))
+    return None
+
+
 if flask.has_app_context():
-    # The framework runs this module within its app, and has no page of its own for those who ask how we are.
+    # The framework runs this module within its app; a message without data is none of those that it can convert, and
+    # it has no page for those who ask how we are.
+    flask.current_app.before_request(_acknowledge_poison)
     flask.current_app.add_url_rule("/health", "health", lambda: service.health()[::-1], methods=["GET"])

@@ -81,9 +81,9 @@ def _answer(environ: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     try:
         envelope = of_request(_headers(environ), _body(environ))
     except UsageError as error:
-        return 200, _document(malformed(error))
+        return 200, document_of(malformed(error))
     try:
-        return 200, _document(handle(envelope))
+        return 200, document_of(handle(envelope))
     except GradeonceError as error:
         # Anything but success lets the message come again.
         return 503, {"outcome": "again", "reason": str(error)}
@@ -93,7 +93,8 @@ def _answer(environ: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         return 500, {"outcome": "again", "reason": type(error).__name__}
 
 
-def _document(answer: Answer) -> dict[str, Any]:
+def document_of(answer: Answer) -> dict[str, Any]:
+    """Return an answer as a document."""
     # Any: JSON values.
     completion = None if answer.completion is None else asdict(answer.completion)
     return {"outcome": answer.outcome.value, "reason": answer.reason, "completion": completion}
