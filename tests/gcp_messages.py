@@ -16,11 +16,17 @@ MORNING = datetime(2026, 1, 2, 11, tzinfo=UTC)
 
 
 def delivery(
-    event_id: str = "e1", *, published_at: datetime | None = MORNING, body: Any = None, **keys: Any
+    event_id: str = "e1",
+    *,
+    published_at: datetime | None = MORNING,
+    attempt: int = 0,
+    body: Any = None,
+    **keys: Any,
 ) -> Envelope:
     """Return a delivery of a message with these keys, or of any body. Any: JSON values, or bytes."""
     given = keys if body is None else body
-    return Envelope(event_id, published_at, given if isinstance(given, bytes) else json.dumps(given).encode())
+    content = given if isinstance(given, bytes) else json.dumps(given).encode()
+    return Envelope(event_id, published_at, content, attempt)
 
 
 def push_of(body: Any, event_id: str = "e1") -> bytes:

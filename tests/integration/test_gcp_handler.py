@@ -166,6 +166,20 @@ def test_a_message_that_is_tried_for_long_is_alerted(folder: Path, topic: Listen
     assert headings(receiver.documents) == [f"🟡 {title}", f"🟢 Recovered: {title}"]
 
 
+def test_the_last_but_one_delivery_is_alerted(folder: Path, topic: Listener, receiver: Receiver) -> None:
+    """Where deliveries are counted, the message may be put aside after the fifth, long before it is old."""
+    one = handler(folder, topic, slack=(receiver.url,), wait_seconds=0.0, clock=FakeClock(MORNING))
+    with open_test_book(folder, clock=FakeClock(MORNING)) as rival:
+        rival.leases.try_acquire(f"grading/{DAY}", holder="rival", ttl_seconds=60.0, floor=0)
+        told = []
+        for attempt in range(1, 6):
+            with pytest.raises(LeaseHeld):
+                one.handle(delivery(attempt=attempt))
+            told.append(len(receiver.requests))
+
+    assert told == [0, 0, 0, 1, 1]
+
+
 def test_a_lease_lost_during_the_run_lets_the_message_come_again(folder: Path, topic: Listener) -> None:
     """The rival has published; the next delivery finds that done."""
     took: list[str] = []

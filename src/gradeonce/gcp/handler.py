@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 TELL_SECONDS = 15.0
 """How long the topic may take for a completion."""
 
+ALERTED_ATTEMPT = 4
+"""Delivery from which on a message that is to come again is alerted; the fifth may be the last."""
+
 _COMPLETION = "completion"
 """Identity of a completion that was not taken: one problem, however many messages it concerns."""
 
@@ -176,7 +179,7 @@ class _Turn:
             raise
         failure = report.worst_error
         if failure is not None and _is_worth_another_try(failure):
-            if self._is_old():
+            if self._is_tried_for_long():
                 self._announce(*grading_problems(report, self.book.settings))
             raise failure
         if failure is not None:
@@ -213,7 +216,7 @@ class _Turn:
         try:
             self.topic(completion, seconds=max(1.0, min(TELL_SECONDS, self.deadline.left_seconds)))
         except CompletionError as error:
-            if error.is_transient and not self._is_old():
+            if error.is_transient and not self._is_tried_for_long():
                 raise
             self._announce([_completion_problem(completion, error)], [_COMPLETION])
             if error.is_transient:
@@ -225,7 +228,7 @@ class _Turn:
         self._announce([], [_COMPLETION])
 
     def _tell_of_failure(self, error: Exception) -> None:
-        if _is_worth_another_try(error) and not self._is_old():
+        if _is_worth_another_try(error) and not self._is_tried_for_long():
             return
         problem = failed_grading(error)
         if problem is not None:
@@ -238,10 +241,11 @@ class _Turn:
             # What was graded is graded, and what failed has its own error: neither may be hidden by a fault in here.
             _log.exception("alerting_failed problems=%d", len(problems))
 
-    def _is_old(self) -> bool:
-        """Say whether the message has been tried for so long that somebody should know."""
-        seconds = self.book.settings.alert_after_seconds
-        return self._now() - self.message.published_at >= timedelta(seconds=seconds)
+    def _is_tried_for_long(self) -> bool:
+        """Say whether somebody should know that the message is still not done."""
+        age = self._now() - self.message.published_at
+        is_old = age >= timedelta(seconds=self.book.settings.alert_after_seconds)
+        return is_old or self.message.attempt >= ALERTED_ATTEMPT
 
     def _now(self) -> datetime:
         return self.book.clock.now().astimezone(UTC)

@@ -31,6 +31,7 @@ class GradeMessage:
         run_aggregation: As it was asked for. The daily sums are part of every publish, whatever it says.
         correlation_id: Passed on to the completion; the event's id if the message has none.
         trigger_source: Who asked; passed on.
+        attempt: How often it was delivered, this time included; 0 if the delivery does not say.
     """
 
     event_id: str
@@ -39,6 +40,7 @@ class GradeMessage:
     run_aggregation: bool
     correlation_id: str
     trigger_source: str
+    attempt: int = 0
 
 
 def read_message(envelope: Envelope, *, now: datetime, timezone: str) -> GradeMessage:
@@ -62,6 +64,7 @@ def read_message(envelope: Envelope, *, now: datetime, timezone: str) -> GradeMe
         run_aggregation=_claim(document.get("run_aggregation", True)),
         correlation_id=_text(document, "correlation_id") or envelope.event_id,
         trigger_source=_text(document, "trigger_source") or "unknown",
+        attempt=envelope.attempt,
     )
 
 
