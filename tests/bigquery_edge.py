@@ -106,28 +106,32 @@ class Edge:
         sent = Sent(caller.command, caller.path, _json(raw, caller.headers.get("Content-Encoding", "")))
         self.sent.append(sent)
         answer = self.instead(sent)
+        headers: dict[str, str] = {}
         if answer is None:
-            answer = self.after(sent, self._passed_on(caller, raw))
+            found, headers = self._passed_on(caller, raw)
+            answer = self.after(sent, found)
         body = json.dumps(answer[1]).encode() if answer[1] else b""
         caller.send_response(answer[0])
-        caller.send_header("Content-Type", "application/json")
-        caller.send_header("Content-Length", str(len(body)))
+        for name, value in {**headers, "Content-Type": "application/json", "Content-Length": str(len(body))}.items():
+            caller.send_header(name, value)
         caller.end_headers()
         caller.wfile.write(body)
 
-    def _passed_on(self, caller: BaseHTTPRequestHandler, raw: bytes) -> Answer:
+    def _passed_on(self, caller: BaseHTTPRequestHandler, raw: bytes) -> tuple[Answer, dict[str, str]]:
+        """Return the emulator's answer, and where it says that a file is to be sent."""
         headers = {
             k: v for k, v in caller.headers.items() if k.lower() not in ("host", "accept-encoding", "connection")
         }
         request = Request(self._server.url + caller.path, raw or None, headers, method=caller.command)
         try:
             with urlopen(request, timeout=STARTED_SECONDS) as response:
-                return response.status, _json(response.read(), "")
+                where = response.headers.get("Location")
+                return (response.status, _json(response.read(), "")), {"Location": where} if where else {}
         except OSError as error:
             # An error of the emulator's is an answer, too.
             if not hasattr(error, "read"):
                 raise
-            return error.code, _json(error.read(), "")  # type: ignore[attr-defined]
+            return (error.code, _json(error.read(), "")), {}  # type: ignore[attr-defined]
 
 
 def _json(raw: bytes, encoding: str) -> dict[str, Any]:

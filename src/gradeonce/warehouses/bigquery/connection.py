@@ -142,6 +142,25 @@ class Connection:
         self._count(job)
         return Rows(tuple(field.name for field in result.schema or ()), rows)
 
+    def query_of_a_caller(self, sql: str, params: Params | None = None, *, judged: str = "") -> Rows:
+        """Run a statement that somebody else wrote, in BigQuery's spelling.
+
+        Args:
+            sql: See `query`.
+            params: See `query`.
+            judged: The statement in it that somebody else wrote; empty: all of it.
+
+        Raises:
+            UsageError: If it is not a statement that can be run.
+        """
+        try:
+            return self.query(sql, params, ours=False)
+        except WarehouseError as error:
+            if not error.is_transient:
+                # Whether the statement is wrong or a value does not fit is told by what understands it without running.
+                self.estimate(judged or sql, params, ours=False)
+            raise
+
     def execute(self, sql: str, params: Params | None = None) -> int:
         """Run one statement or script in BigQuery's own spelling; return how many rows it touched."""
         job = self._run(sql, params, ours=False)

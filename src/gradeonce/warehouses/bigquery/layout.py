@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import os
+import platform
+import random
+from collections.abc import Collection, Mapping, Sequence
 
+from gradeonce.clock import SystemClock
 from gradeonce.errors import RefusedForSafety, WarehouseError
 from gradeonce.schema import ROW_TABLES, SMALL_TABLES, ColumnType, SmallTable, Table
 from gradeonce.statements import statement
@@ -11,7 +15,7 @@ from gradeonce.warehouses.bigquery import mapped, state
 from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.rows import everything, literal, partition_type, quoted
-from gradeonce.warehouses.mapped import Asked
+from gradeonce.warehouses.mapped import Asked, Examined
 
 STEPS = ("state", "row_tables", "views")
 """What `init` does, in order; a step that was done is never done again, and a new one goes to the end."""
@@ -20,13 +24,17 @@ _STATE_TABLES = (
     *("publish_fences", "row_tables", "loaded_contents", "ledger", "ledger_head", "mapped_tables"),
     *("grading_runs", "loads"),
 )
+MAKE_ATTEMPTS = 12
+"""Times that making is begun again while others make the same."""
+
 _CLUSTERS = ("system_id", "player_lookup")
 
 
 def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
     """Do the steps that are missing. Return whether any was.
 
-    Every statement makes only what is not there, so two machines that do a step at once both end well.
+    Every statement makes only what is not there. Of two machines that make the same at once one may be told that it
+    failed: then it looks again what is missing, as long as there is ever more.
 
     Args:
         connection: To the dataset.
@@ -38,6 +46,22 @@ def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
     examined = {asked.table.name: mapped.examine(connection, asked) for asked in users}
     for asked in users:
         examined[asked.table.name].refuse_problems(asked)
+    clock, jitter = SystemClock(), random.Random(f"{platform.node()} {os.getpid()}")
+    before = connection.tables()
+    for attempt in range(1, MAKE_ATTEMPTS + 1):
+        try:
+            return _migrate_once(connection, users, examined)
+        except WarehouseError as error:
+            now = connection.tables()
+            # Another maker may be at something that does not show yet; what is really wrong fails again.
+            if attempt >= (state.UNKNOWN_ATTEMPTS if now == before and not error.is_transient else MAKE_ATTEMPTS):
+                raise
+            before = now
+            clock.sleep(jitter.uniform(0, min(2.0, 0.1 * 2**attempt)))
+    raise AssertionError("unreachable")
+
+
+def _migrate_once(connection: Connection, users: Sequence[Asked], examined: Mapping[str, Examined]) -> bool:
     place = connection.place
     connection.execute(
         state.as_script(

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from gradeonce.chain import Entry
 from gradeonce.clock import Clock
-from gradeonce.errors import WarehouseError
 from gradeonce.model import Change, Copies, EntryDraft, Move, PartitionFacts, Query
 from gradeonce.schema import REVISIONS, Table
 from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows, staged_relation
@@ -77,13 +76,7 @@ class BigQueryStage:
             self._making("rows", select),
             sql("staged_facts", facts=facts_sql(self._table, self._own(self._staged))),
         ]
-        try:
-            found = self._connection.query(state.as_script(script), query.params, ours=False).rows
-        except WarehouseError as error:
-            if not error.is_transient:
-                # Whether the statement is wrong or a value does not fit is told by what understands it without running.
-                self._connection.estimate(select, query.params, ours=False)
-            raise
+        found = self._connection.query_of_a_caller(state.as_script(script), query.params, judged=select).rows
         self._read_at = found[0][0]
         self._facts = facts_of(row[1:] for row in found if row[1] is not None)
         self._scopes["staged"] = f"SELECT * FROM {self._own(self._staged)}"

@@ -359,4 +359,4 @@ class BigQueryReader:
         text = spelled(sql, params)
         words = {word.strip("`").lower() for word in text.replace(",", " ").replace("(", " ").replace(")", " ").split()}
         needed = {name: select for name, select in self._relations.items() if name in words}
-        return self._connection.query(scoped(text, needed), params, ours=False)
+        return self._connection.query_of_a_caller(scoped(text, needed), params)
