@@ -460,9 +460,45 @@ def test_a_wheel_is_sent_in_place_of_the_release(project: FakeProject, ask: Ask)
         assert ask("deploy", "--wheel", name)[0] == 0
 
     sent = {path.name for path in Path("gradeonce-cloud").iterdir()}
-    assert sent == {"main.py", "requirements.txt", "gradeonce-0.2.0-py3-none-any.whl"}
+    assert sent == {"deployment.json", "main.py", "requirements.txt", "gradeonce-0.2.0-py3-none-any.whl"}
+    # Status looks for the code that was sent, wheel and all.
+    assert json.loads(ask("status", "--json")[1])["whole"]
     requirement = Path("gradeonce-cloud/requirements.txt").read_text(encoding="utf-8")
     assert requirement == "./gradeonce-0.2.0-py3-none-any.whl[gcp]\n"
+
+
+def test_options_are_remembered(project: FakeProject, ask: Ask) -> None:
+    """Who looks after a deployment need not say again what it was made of; what is said wins, name by name."""
+    first = ["--region", "europe-west1", "--memory", "1Gi", "--skip-scheduler", "--set", "A=1", "--set", "B=1"]
+    ask("deploy", *first)
+    _, text, _ = ask("status", "--json")
+    project.forget_calls()
+    code, _, _ = ask("deploy", "--set", "B=2")
+
+    (call,) = [call for call in project.changes if call[1:3] == ["functions", "deploy"]]
+    assert json.loads(text)["whole"]
+    assert code == 0
+    assert "--region=europe-west1" in call
+    assert "--memory=1Gi" in call
+    assert any("@@A=1@@B=2" in word for word in call)
+    assert project.state["jobs"] == []
+    assert ask("deploy", "--with-scheduler")[0] == 0
+    assert len(project.state["jobs"]) == 1
+
+
+def test_another_project_remembers_nothing_of_this_one(
+    project: FakeProject, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a file that no deploy wrote is none."""
+    ask("deploy", "--memory", "1Gi")
+    assert run(["gcp", "deploy", "--project", "their-project", "--dry-run"]) == 0
+    assert "--memory=512Mi" in capsys.readouterr().out
+    Path("gradeonce-cloud/deployment.json").write_text('{"colour": "red"}', encoding="utf-8")
+
+    code, _, err = ask("status")
+
+    assert code == 78
+    assert "deployment.json" in err
 
 
 def test_the_code_alone_can_be_written(project: FakeProject, capsys: pytest.CaptureFixture[str]) -> None:

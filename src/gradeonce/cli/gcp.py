@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,9 @@ from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table, say
 if TYPE_CHECKING:
     from gradeonce.gcp.deploy import Deployed, Deployment, Removal, Return, Standing, StepDone
     from gradeonce.gcp.verify import Finding, Verdict
+
+DEFAULT_SOURCE = "gradeonce-cloud"
+"""Where the code that is sent is written, unless it is said."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -60,7 +64,11 @@ def _names(function: _Function) -> _Function:
         click.option("--timeout", "timeout_seconds", type=int, metavar="SECONDS", help="Of one message; default: 540."),
         click.option("--max-instances", type=int, metavar="NUMBER", help="At once; default: 3."),
         click.option("--schedule", metavar="CRON", help="When to grade yesterday; default: [schedule] at, 0 6 * * *."),
-        click.option("--skip-scheduler", is_flag=True, help="Send no nightly message; somebody else does."),
+        click.option(
+            "--skip-scheduler/--with-scheduler",
+            default=None,
+            help="Whether somebody else sends the nightly message; default: we do.",
+        ),
         click.option(
             "--set",
             "variables",
@@ -82,21 +90,39 @@ def _names(function: _Function) -> _Function:
     return function
 
 
-def _deployment(ctx: click.Context, options: dict[str, Any]) -> tuple[Deployment, dict[str, bytes]]:
-    """Return what is asked for, and the code that goes with it. Any: the options as click gives them."""
+@dataclass(frozen=True)
+class _Asked:
+    """What a command is about: the deployment, the code that goes with it, and the options that said so."""
+
+    deployment: Deployment
+    files: dict[str, bytes]
+    options: dict[str, Any]
+
+
+def _asked(ctx: click.Context, options: dict[str, Any], *, is_new: bool = False) -> _Asked:
+    """Return what a command is about.
+
+    Args:
+        ctx: Of the command.
+        options: As click gives them; those that are not given are as they were in the last deploy. Any: click.
+        is_new: Whether the code is about to be sent, and not that which was sent last.
+    """
     from gradeonce.config import find_config, load_settings
     from gradeonce.gcp.deploy import source_files, with_fingerprint
     from gradeonce.gcp.deploy.asked import deployment_of
+    from gradeonce.gcp.deploy.remembered import with_remembered
+    from gradeonce.gcp.deploy.source import written_files
 
     config = Path(ctx.obj["config"]) if ctx.obj["config"] else find_config(Path.cwd())
-    settings = load_settings(config)
     wheel = options.pop("wheel")
-    deployment = deployment_of(settings, options)
-    files = source_files(deployment.version, wheel=wheel, settings=config)
-    return with_fingerprint(deployment, files), files
+    together = with_remembered(Path(options["source"] or DEFAULT_SOURCE), options)
+    deployment = deployment_of(load_settings(config), together)
+    files = {} if is_new else written_files(Path(deployment.source))
+    files = files or source_files(deployment.version, wheel=wheel, settings=config)
+    return _Asked(with_fingerprint(deployment, files), files, together)
 
 
-@gcp.command()
+@gcp.command(short_help="Make what the nightly grading needs.")
 @_names
 @click.option("--dry-run", is_flag=True, help="Print the commands as a shell script; ask Google nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -111,14 +137,17 @@ def deploy(ctx: click.Context, /, dry_run: bool, as_json: bool, **options: Any) 
 
     APIs, service accounts with the least that works, topics, dataset, Firestore database, an empty secret, the function
     or service, and the job that asks for yesterday every morning. Each step says how to undo it. Run it as often as you
-    like: it looks first. If it stops in the middle, the same again goes on from there. No secret is asked for: how to
+    like: it looks first, and takes options that are not given as they were the last time, from deployment.json in the
+    folder of the code. If it stops in the middle, the same again goes on from there. No secret is asked for: how to
     put the webhook of Slack in is printed at the end.
     """
     from gradeonce.clock import SystemClock
     from gradeonce.gcp.deploy import Gcloud, plan, script, write_source
     from gradeonce.gcp.deploy import deploy as carry_out
+    from gradeonce.gcp.deploy.remembered import remember
 
-    deployment, files = _deployment(ctx, options)
+    asked = _asked(ctx, options, is_new=True)
+    deployment, files = asked.deployment, asked.files
     steps = plan(deployment)
     if dry_run:
         if as_json:
@@ -127,6 +156,7 @@ def deploy(ctx: click.Context, /, dry_run: bool, as_json: bool, **options: Any) 
             click.echo(script(steps, deployment.source, files), nl=False)
         return ExitCode.DONE
     write_source(Path(deployment.source), files)
+    remember(Path(deployment.source), asked.options)
     tell = say_nothing if as_json else _tell_step
     deployed = carry_out(steps, Gcloud(), SystemClock(), begin=lambda step: say(f"... {step.name}"), tell=tell)
     if as_json:
@@ -199,7 +229,7 @@ def _steps_document(steps: tuple[StepDone, ...]) -> list[dict[str, Any]]:
     ]
 
 
-@gcp.command()
+@gcp.command(short_help="Go back, or remove what deploy made.")
 @_names
 @click.option("--to", "revision", default="", metavar="REVISION", help="Go back to this revision.")
 @click.option("--everything", is_flag=True, help="Remove all that deploy made, except what holds data.")
@@ -223,7 +253,7 @@ def rollback(ctx: click.Context, /, revision: str, everything: bool, apply: bool
 
     if everything and revision:
         raise click.UsageError("--to does not go with --everything")
-    deployment, _ = _deployment(ctx, options)
+    deployment = _asked(ctx, options).deployment
     if everything:
         tell = say_nothing if as_json else _tell_removal
         removals = remove_everything(plan(deployment), Gcloud(), apply=apply, tell=tell)
@@ -265,7 +295,7 @@ def _return_document(done: Return) -> dict[str, str]:
     return {"serving": done.serving, "to": done.to, "command": done.command}
 
 
-@gcp.command()
+@gcp.command(short_help="Show what stands, and what does not.")
 @_names
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -280,7 +310,7 @@ def status(ctx: click.Context, /, as_json: bool, **options: Any) -> int:
     """
     from gradeonce.gcp.deploy import Gcloud, look_around, plan
 
-    deployment, _ = _deployment(ctx, options)
+    deployment = _asked(ctx, options).deployment
     standing = look_around(deployment, plan(deployment), Gcloud())
     if as_json:
         emit_json({"schema_version": SCHEMA_VERSION, **_standing_document(standing)})
@@ -310,7 +340,7 @@ def _standing_document(standing: Standing) -> dict[str, Any]:
     }
 
 
-@gcp.command()
+@gcp.command(short_help="Ask the real project what no emulator shows.")
 @_names
 @click.option("--only", multiple=True, metavar="CHECK", help="Make this check only. May be repeated.")
 @click.option("--end-to-end", is_flag=True, help="Also send the nightly message and wait for what comes of it.")
@@ -335,7 +365,7 @@ def verify(ctx: click.Context, /, only: tuple[str, ...], end_to_end: bool, as_js
     from gradeonce.gcp.verify import Result
     from gradeonce.gcp.verify import verify as find_out
 
-    deployment, _ = _deployment(ctx, options)
+    deployment = _asked(ctx, options).deployment
     tell = say_nothing if as_json else _tell_finding
     verdict = find_out(deployment, Gcloud(), SystemClock(), only=only, end_to_end=end_to_end, tell=tell)
     if as_json:
@@ -373,8 +403,8 @@ def _verdict_document(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-@gcp.command()
-@click.option("--source", default="gradeonce-cloud", show_default=True, metavar="FOLDER", help="Where it is written.")
+@gcp.command(short_help="Write the folder of code that is sent.")
+@click.option("--source", default=DEFAULT_SOURCE, show_default=True, metavar="FOLDER", help="Where it is written.")
 @click.option(
     "--wheel",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -404,7 +434,7 @@ def source(ctx: click.Context, source: str, wheel: Path | None, as_json: bool) -
     return ExitCode.DONE
 
 
-@gcp.command()
+@gcp.command(short_help="Work out what a month costs.")
 @click.option("--runs-per-day", type=float, default=1, show_default=True, help="Gradings a day.")
 @click.option("--seconds-per-run", type=float, default=60, show_default=True, help="How long one takes.")
 @click.option(

@@ -30,7 +30,7 @@ def deployment_of(settings: Settings, options: Mapping[str, Any]) -> Deployment:
         UsageError: If no project is named, or a value is none that Google takes.
     """
     values = {**_of_settings(settings), **{key: value for key, value in options.items() if value is not None}}
-    values["has_scheduler"] = not values.pop("skip_scheduler", False)
+    values["has_scheduler"] = not values.pop("skip_scheduler", None)
     values["variables"] = dict(_split(one) for one in values.pop("variables", ()))
     if "shape" in values:
         values["shape"] = Shape(values["shape"])

@@ -43,6 +43,19 @@ def source_files(version: str, *, wheel: Path | None = None, settings: Path | No
     return files
 
 
+def written_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of the folder as the last deploy wrote them; none if none did."""
+    main = folder / "main.py"
+    if not _is_ours(main):
+        return {}
+    paths = (*folder.glob("gradeonce-*.whl"), folder / "gradeonce.toml", main, folder / "requirements.txt")
+    return {path.name: _read(path) for path in paths if path.is_file()}
+
+
+def _is_ours(main: Path) -> bool:
+    return main.is_file() and main.read_text(encoding="utf-8", errors="replace").startswith(_FIRST_LINE)
+
+
 def with_fingerprint(deployment: Deployment, files: Mapping[str, bytes]) -> Deployment:
     """Return the deployment with the fingerprint of its code."""
     digest = hashlib.sha256()
@@ -57,9 +70,7 @@ def write_source(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         RefusedForSafety: If the folder holds something that no deploy wrote.
     """
-    main = folder / "main.py"
-    is_ours = main.is_file() and main.read_text(encoding="utf-8", errors="replace").startswith(_FIRST_LINE)
-    if folder.exists() and not is_ours and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_ours(folder / "main.py") and (not folder.is_dir() or any(folder.iterdir())):
         raise RefusedForSafety(
             f"{folder} holds something that `gradeonce gcp deploy` did not write.",
             hint="Name another folder with --source.",
