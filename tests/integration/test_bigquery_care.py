@@ -18,8 +18,10 @@ import pytest
 import gradeonce
 from bigquery_book import small_book
 from builders import FakeClock, ledger_findings, new_book, open_book
+from doubled import FIRST, Grade, grades_sql, hours
 from gradeonce.book import Book
 from gradeonce.checks import CheckStatus
+from gradeonce.errors import RefusedForSafety
 from gradeonce.leases import MemoryLeases
 from gradeonce.migrate import MigrateOptions, MigrationReport
 from gradeonce.model import EntryDraft
@@ -36,9 +38,11 @@ from gradeonce.schema import (
 )
 from gradeonce.warehouses.bigquery import layout, state
 from gradeonce.warehouses.bigquery.connection import Connection
+from gradeonce.warehouses.bigquery.rows import columns_of
+from gradeonce.warehouses.bigquery.spelling import spelled
 from planted_book import MORNING, PlantedBook, PlantedDataset, PlantedFolder
-from servers import BigQuery
-from their_grades import BIGQUERY_TYPES, DAY, GRADED, LATER, RULES, load_inputs, table_sql
+from servers import BigQuery, only_with_all_bigquery
+from their_grades import BIGQUERY_TYPES, DAY, GRADED, LATER, RULES, load_inputs, table_sql, write
 from their_grades import THEIRS as THEIR_ROWS
 
 TABLES = (PREDICTIONS, ACTUALS, INJURIES, ACCURACY, DAILY_PERFORMANCE)
@@ -252,3 +256,74 @@ def test_every_check_finds_what_it_finds_in_a_folder(bigquery: BigQuery, tmp_pat
         if name != "ledger_agreement":
             # The ledger of a folder also tells of its files.
             assert there[name][1:] == result[1:], name
+
+
+def test_copies_in_a_table_that_is_not_the_books(dataset: Connection, pytestconfig: pytest.Config) -> None:
+    """Planned, removed, verified, brought back; null keys are equal, the latest stays; what came since is undone."""
+    only_with_all_bigquery(pytestconfig)
+    dataset.execute(
+        "CREATE TABLE `demo`.`old_nba`.`notes` (who STRING, at TIMESTAMP, ratio FLOAT64);"
+        "INSERT INTO `demo`.`old_nba`.`notes` VALUES ('ann', TIMESTAMP '2026-01-02 08:00:00+00', 0.1), "
+        "('ann', TIMESTAMP '2026-01-02 09:00:00+00', 0.2), (NULL, NULL, 0.3), (NULL, NULL, 0.3), ('bob', NULL, 0.5)"
+    )
+
+    def notes() -> list[Any]:
+        return sorted(dataset.query("SELECT who, ratio FROM `demo`.`old_nba`.`notes`", ours=False).rows, key=repr)
+
+    with opened(dataset) as book:
+        before = notes()
+        plan = book.dedupe_plan("demo.old_nba.notes", key=["who"], keep="latest", by="at")
+        assert (plan.keys, plan.rows_deleted) == ({2: 2}, 2)
+        assert book.dedupe_apply(plan.plan_id).table_rows == 3
+        assert notes() == sorted([("ann", 0.2), (None, 0.3), ("bob", 0.5)], key=repr)
+        assert book.dedupe_verify(plan.plan_id).passed
+        dataset.execute("INSERT INTO `demo`.`old_nba`.`notes` VALUES ('ann', NULL, 0.9)")
+        restored = book.dedupe_rollback(plan.plan_id)
+        assert (restored.rows_restored, restored.rows_undone, restored.table_rows) == (2, 1, 5)
+        assert notes() == before
+        dataset.execute("INSERT INTO `demo`.`old_nba`.`notes` VALUES ('bob', NULL, 0.6)")
+        with pytest.raises(RefusedForSafety, match="no longer fits"):
+            book.dedupe_apply(plan.plan_id)
+
+
+def test_rows_are_adopted_where_they_stand(
+    bigquery: BigQuery, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No row moves; fence and ledger know of them from then on."""
+    only_with_all_bigquery(pytestconfig)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
+    url = book_with(ACCURACY, DAILY_PERFORMANCE)
+    with gradeonce.open(url, threads=1, store="off") as book:
+        columns = columns_of(ACCURACY)
+        rows = spelled(grades_sql([Grade(FIRST, "ann", 8), Grade(FIRST, "ann", 9)]))
+        connection = Connection(url)
+        connection.execute(f"INSERT INTO prediction_accuracy ({columns}) {rows}")
+        connection.close()
+        before = hours(book)
+
+        report = book.adopt("prediction_accuracy")
+
+        assert (report.status, report.rows, report.duplicates) == ("adopted", 2, {FIRST: {2: 1}})
+        assert hours(book) == before
+        assert ledger_findings(book.warehouse) == ()
+        assert book.adopt("prediction_accuracy").status == "already_adopted"
+
+
+def test_what_workers_staged_is_merged(
+    bigquery: BigQuery, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of two workers' rows with one key the latest counts, once; nothing stays staged."""
+    only_with_all_bigquery(pytestconfig)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
+    row = {"system_id": "alpha", "player_lookup": "ann", "game_id": "g1", "game_date": DAY, "line_value": 19.5}
+    with gradeonce.open(book_with(PREDICTIONS, STAGED_PREDICTIONS), threads=1, store="off") as book:
+        for worker, predicted, hour in (("ann", 20, 10), ("bob", 22, 11)):
+            path = tmp_path / f"{worker}.csv"
+            write(path, [{**row, "predicted_value": predicted, "created_at": f"{DAY}T{hour}:00:00Z"}])
+            book.stage_write(path, batch="morning", worker=worker)
+
+        report = book.stage_consolidate("morning")
+
+        assert (report.staged, report.rows, report.outdone) == (2, 1, 1)
+        assert book.sql("SELECT predicted_value FROM player_prop_predictions").rows == [(Decimal(22),)]
+        assert book.staged() == []

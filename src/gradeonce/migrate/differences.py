@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -135,6 +135,12 @@ class Comparison:
         return tuple(day for day in self.dates if day not in self.held)
 
 
+_ALONE = ("line_value", "outcome")
+"""Those of them that every row has."""
+
+_WITHOUT_COUNTERPART = ("line_moved", "no_prediction", "new_line", "not_graded")
+"""Rules of rows that stand on one side only."""
+
 _NEVER = datetime(1, 1, 1)  # noqa: DTZ001
 """Stands where a stamp would; no rule looks at stamps."""
 
@@ -191,7 +197,7 @@ def compare(
         facets=", ".join(_facet(name) for name in _FACETS),
         limit=str(samples),
     )
-    return _told(reader.query(text, parameters).dicts(), days, samples)
+    return _told(reader.query(text, parameters).dicts(), days, samples, given)
 
 
 def _condition(name: str, given: set[str]) -> str:
@@ -216,7 +222,7 @@ def _facet(name: str) -> str:
     return f"s.{column} AS was_{name}, {now} AS is_{name}"
 
 
-def _told(rows: Sequence[Mapping[str, Any]], days: Sequence[str], samples: int) -> Comparison:
+def _told(rows: Sequence[Mapping[str, Any]], days: Sequence[str], samples: int, given: Collection[str]) -> Comparison:
     groups: dict[tuple[str, str, str | None], int] = {}
     shown: dict[str, list[Sample]] = {}
     for row in rows:
@@ -224,7 +230,7 @@ def _told(rows: Sequence[Mapping[str, Any]], days: Sequence[str], samples: int) 
         if row["nth_in_group"] == 1:
             groups[(rule, row["game_date"], row["system_id"])] = row["in_group"]
         if rule != "same" and row["nth"] <= samples:
-            shown.setdefault(rule, []).append(_sample(row))
+            shown.setdefault(rule, []).append(_sample(row, given))
     totals: dict[str, int] = {}
     for (rule, _, _), count in groups.items():
         totals[rule] = totals.get(rule, 0) + count
@@ -241,8 +247,10 @@ def _told(rows: Sequence[Mapping[str, Any]], days: Sequence[str], samples: int) 
     )
 
 
-def _sample(row: Mapping[str, Any]) -> Sample:
-    differing = [name for name in _FACETS if row[f"was_{name}"] != row[f"is_{name}"]]
+def _sample(row: Mapping[str, Any], given: Collection[str]) -> Sample:
+    # Beside a row that has no counterpart, only what it is and what became of it tells something.
+    facets = _ALONE if row["rule"] in _WITHOUT_COUNTERPART else [n for n in _FACETS if n in given or n in _ALONE]
+    differing = [name for name in facets if row[f"was_{name}"] != row[f"is_{name}"]]
     return Sample(
         row["game_date"],
         row["system_id"],
