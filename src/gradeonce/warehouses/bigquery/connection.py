@@ -189,7 +189,7 @@ class Connection:
         except WarehouseError as error:
             if error.is_transient or not isinstance(error.__cause__, bad_request()):
                 raise
-            raise UsageError(error.message) from error
+            raise UsageError(f"The query is not valid: {error.message.removeprefix('BigQuery failed: ')}") from error
 
     def load(self, path: Path, table: Table, into: str) -> None:
         """Put a Parquet file into a new table by a load job; never by streaming, whose buffer blocks changes.
