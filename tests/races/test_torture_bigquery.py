@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import replace
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
@@ -73,11 +72,53 @@ def grounds(
     }
 
 
+@dataclass(frozen=True)
+class Killed:
+    """What a torture left that was killed in full swing."""
+
+    alive: list[int]
+    datasets: list[str]
+
+
+def kill_a_torture(ground: Ground, server: BigQuery) -> Killed:
+    """Start a torture, kill its judge without warning once somebody publishes, and wait for what follows."""
+    judge = ground.start("--seconds", "60", "--seed", "17", "--workers", "2")
+    try:
+
+        def publishes() -> bool:
+            assert judge.poll() is None
+            histories = list(ground.folder.glob("*.torture-*/history.jsonl"))
+            return bool(histories) and b'"kind":"attempt"' in histories[0].read_bytes()
+
+        wait_until(publishes, "a publish")
+        history = next(ground.folder.glob("*.torture-*/history.jsonl"))
+        pids = processes_of(history)
+        assert len(pids) > 3
+        name = f"gradeonce_torture_{history.parent.name.rpartition('-')[2].lower()}"
+        judge.send_signal(signal.SIGKILL)
+        wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all processes")
+        wait_until(lambda: not history.parent.exists(), "the removal of the scratch folder")
+        left = [found for found in datasets_of_tortures(server) if found == name]
+        return Killed([pid for pid in pids if is_alive(pid)], left)
+    finally:
+        judge.kill()
+        judge.communicate()
+
+
 @pytest.fixture(scope="module")
-def tortured(grounds: dict[str, Ground]) -> dict[str, Tortured]:
-    """A minute with every fault there is, and beside it what is seen to fail."""
+def everything(grounds: dict[str, Ground], second: BigQuery) -> tuple[dict[str, Tortured], Killed]:
+    """A minute with every fault there is, and beside it what is seen to fail, and a torture that is killed."""
     options = {"healthy": HEALTHY, "naive": NAIVE, "lock-only": (*LOCK_ONLY, "--seed", "14")}
-    return tortured_at_once({name: (grounds[name], given) for name, given in options.items()})
+    with ThreadPoolExecutor(1) as beside:
+        killed = beside.submit(kill_a_torture, grounds["killed"], second)
+        tortured = tortured_at_once({name: (grounds[name], given) for name, given in options.items()})
+        return tortured, killed.result()
+
+
+@pytest.fixture(scope="module")
+def tortured(everything: tuple[dict[str, Tortured], Killed]) -> dict[str, Tortured]:
+    """Those that came to their end."""
+    return everything[0]
 
 
 def test_the_guarantees_hold_under_every_fault(tortured: dict[str, Tortured]) -> None:
@@ -88,8 +129,9 @@ def test_the_guarantees_hold_under_every_fault(tortured: dict[str, Tortured]) ->
     assert verdict["violations"] == {"G1": 0, "G2": 0, "G3": 0, "G4": 0, "G5": 0}, verdict["first_violation"]
     assert (found.code, verdict["holds"], verdict["crashes"]) == (0, True, [])
     assert set(verdict["faults"]) == set(FAULTS)
-    assert sum(verdict["faults"].values()) > 30
-    assert verdict["published"] >= 3
+    assert sum(verdict["faults"].values()) > 15
+    assert verdict["attempts"] >= 8
+    assert verdict["published"] >= 2
     assert verdict["looks"] >= 5
     # Something was at stake: leases ran out or were forgotten while their holders worked.
     assert verdict["takeovers"] + verdict["lost"] > 0
@@ -130,26 +172,8 @@ def test_tortures_leave_nothing_behind(
 
 
 def test_a_killed_torture_leaves_nothing_behind(
-    grounds: dict[str, Ground], second: BigQuery, firestore: Firestore
+    everything: tuple[dict[str, Tortured], Killed], grounds: dict[str, Ground]
 ) -> None:
-    """SIGKILL without warning, in full swing: all processes end, and the dataset is gone."""
-    ground = replace(grounds["killed"])
-    with ExitStack() as stack:
-        judge = ground.start("--seconds", "60", "--seed", "17", "--workers", "2")
-        stack.callback(judge.communicate)
-        stack.callback(judge.kill)
-
-        def publishes() -> bool:
-            assert judge.poll() is None
-            histories = list(ground.folder.glob("*.torture-*/history.jsonl"))
-            return bool(histories) and b'"kind":"attempt"' in histories[0].read_bytes()
-
-        wait_until(publishes, "a publish")
-        history: Path = next(ground.folder.glob("*.torture-*/history.jsonl"))
-        pids = processes_of(history)
-        judge.send_signal(signal.SIGKILL)
-        wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all processes")
-        wait_until(lambda: not history.parent.exists(), "the removal of the scratch folder")
-
-    assert datasets_of_tortures(second) == []
-    assert leases_of_tortures(firestore) == []
+    """SIGKILL without warning, in full swing: all processes end, stopped ones too, and the dataset is gone."""
+    assert everything[1] == Killed([], [])
+    assert list(grounds["killed"].folder.iterdir()) == []

@@ -27,7 +27,7 @@ class Tempo:
 
 DATABASE = Tempo()
 
-BIGQUERY = Tempo(pace=3.0, readers=1, breath_seconds=1.0, consolidators=0, deduplicators=0)
+BIGQUERY = Tempo(pace=5.0, readers=1, breath_seconds=2.0, consolidators=0, deduplicators=0)
 """A publish takes ten requests, each of which takes BigQuery as long as PostgreSQL takes for all of them. Keepers would
 take those requests from the workers, so there are none."""
 

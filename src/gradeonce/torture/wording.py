@@ -36,7 +36,7 @@ def verdict_text(verdict: Verdict) -> str:
         f"{verdict.taken_back} times after a commit under way was lost",
         f"stale writers  {verdict.stale_refused} refused by the fence",
         f"leases         {verdict.acquired} acquired, {verdict.takeovers} taken over, {verdict.lost} lost; "
-        f"{verdict.turned_away} turns without, {verdict.unlocked} publishes under the fence alone",
+        f"{verdict.turned_away} turns without, {verdict.unlocked} publishes {_alone(verdict)}",
         f"faults         {sum(verdict.faults.values())} injected{f': {faults}' if faults else ''}",
         *_keepers(verdict),
         f"readers        {verdict.looks} looks",
@@ -57,6 +57,10 @@ def verdict_text(verdict: Verdict) -> str:
         lines += ["", "Nothing was published, or nobody looked: this run proves nothing. Give it more seconds."]
     lines += ["", _closing(verdict)]
     return "\n".join(lines)
+
+
+def _alone(verdict: Verdict) -> str:
+    return "under the fence alone" if "--algorithm gradeonce" in verdict.command else "without lock and fence"
 
 
 def _keepers(verdict: Verdict) -> list[str]:
