@@ -483,10 +483,14 @@ def _bq(plain: list[str], flags: dict[str, str], state: dict[str, Any]) -> Any:
             }
         )
         return f"Dataset '{plain[1]}' successfully created."
+    if plain[0] == "get-iam-policy":
+        return {"bindings": state["policies"].get(f"tables/{plain[1].replace(':', '.')}", [])}
     if plain[0] == "show":
         return _dataset(plain[1].partition(":")[2], state)
     if plain[0] == "query":
-        verb, role, _, _, place, _, who = plain[1].split()
+        verb, role, _, kind, place, _, who = plain[1].split()
+        if kind == "TABLE":
+            return _grant_on_table(verb, role.strip("`"), place.replace("`", ""), who.strip('"'), state)
         dataset = _dataset(place.split("`")[3], state)
         entry = {
             "role": {"`roles/bigquery.dataEditor`": "WRITER"}[role],
@@ -498,6 +502,15 @@ def _bq(plain: list[str], flags: dict[str, str], state: dict[str, Any]) -> Any:
             dataset["access"].remove(entry)
         return "Created"
     raise Refused(f"BigQuery error: unknown command {plain}")
+
+
+def _grant_on_table(verb: str, role: str, table: str, who: str, state: dict[str, Any]) -> str:
+    bindings = state["policies"].setdefault(f"tables/{table}", [])
+    if verb == "GRANT":
+        bindings.append({"role": role, "members": [who]})
+    else:
+        bindings.remove({"role": role, "members": [who]})
+    return "Created"
 
 
 def _dataset(name: str, state: dict[str, Any]) -> Any:

@@ -49,11 +49,13 @@ AGENTS = (
 
 MORE = """## When predictions lie elsewhere
 
-If tables of yours stand for ours (`[tables]`), the runtime account needs `roles/bigquery.dataViewer` on their dataset,
-too:
+If tables of yours stand for ours (`[tables]`) and lie outside the dataset of the book, `gradeonce gcp deploy` grants
+the runtime account `roles/bigquery.dataViewer` on each table that is read, and `roles/bigquery.dataEditor` on each that
+is written, and on nothing else there. Whoever deploys must own these tables. With Terraform, or where somebody else
+owns them, this does the same:
 
 ```text
-GRANT `roles/bigquery.dataViewer` ON SCHEMA `their-project`.`their_dataset`
+GRANT `roles/bigquery.dataViewer` ON TABLE `their-project`.`nba`.`props`
 TO "serviceAccount:gradeonce-runtime@my-project.iam.gserviceaccount.com"
 ```
 """

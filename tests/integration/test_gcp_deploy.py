@@ -501,6 +501,38 @@ def test_another_project_remembers_nothing_of_this_one(
     assert "deployment.json" in err
 
 
+def test_tables_elsewhere_are_granted_one_by_one(project: FakeProject, ask: Ask) -> None:
+    """To be read or written as it takes; what lies in the book's own dataset needs no more. And taken back again."""
+    Path("gradeonce.toml").write_text(
+        """[tables]
+player_prop_predictions = "their-project.nba.props"
+player_game_actuals = "raw.games"
+prediction_accuracy = "accuracy.grades"
+injury_reports = "gradeonce.injuries"
+""",
+        encoding="utf-8",
+    )
+    code, _, _ = ask("deploy")
+    granted = {
+        name.removeprefix("tables/"): policy[0]["role"]
+        for name, policy in project.state["policies"].items()
+        if name.startswith("tables/")
+    }
+    project.forget_calls()
+    ask("deploy")
+    changes = project.changes
+    ask("rollback", "--everything", "--apply")
+
+    assert code == 0
+    assert granted == {
+        "their-project.nba.props": "roles/bigquery.dataViewer",
+        "my-project.raw.games": "roles/bigquery.dataViewer",
+        "my-project.accuracy.grades": "roles/bigquery.dataEditor",
+    }
+    assert changes == []
+    assert not any(policy for name, policy in project.state["policies"].items() if name.startswith("tables/"))
+
+
 def test_the_code_alone_can_be_written(project: FakeProject, capsys: pytest.CaptureFixture[str]) -> None:
     """For Terraform; it imports what is there, and nothing is asked of Google."""
     assert run(["gcp", "source", "--source", "code"]) == 0

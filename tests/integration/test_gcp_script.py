@@ -139,15 +139,23 @@ def test_the_real_bq_knows_every_flag() -> None:
     """As its own source defines them, for each verb; its parser cannot be asked without a project."""
     bq = shutil.which("bq")
     sources = Path(bq).resolve().parents[1] / "platform" / "bq" if bq else Path()
-    files = {"ls": "list", "mk": "make", "query": "query", "rm": "delete", "show": "show"}
-    if not all((sources / "frontend" / f"command_{name}.py").is_file() for name in files.values()):
+    files = {"get-iam-policy": "iam", "ls": "list", "mk": "make", "query": "query", "rm": "delete", "show": "show"}
+
+    def source_of(name: str) -> Path:
+        return sources / "frontend" / (f"commands_{name}.py" if name == "iam" else f"command_{name}.py")
+
+    if not all(source_of(name).is_file() for name in files.values()):
         pytest.skip(f"{NOT_TESTED}: no bq here to look up the flags of gcp deploy in")
-    told = {command for shape in Shape for command in commands(planned(shape)[0]) if command[0] == "bq"}
+    with_tables = plan(Deployment(PROJECT, tables={"player_game_actuals": "their-project.raw.games"}))
+    told = {
+        command for command in (*commands(planned(Shape.FUNCTION)[0]), *commands(with_tables)) if command[0] == "bq"
+    }
     general = (sources / "bq_flags.py").read_text(encoding="utf-8")
 
+    assert any("get-iam-policy" in command for command in told)
     for command in told:
         verb = next(word for word in command[1:] if not word.startswith("-"))
-        own = (sources / "frontend" / f"command_{files[verb]}.py").read_text(encoding="utf-8")
+        own = source_of(files[verb]).read_text(encoding="utf-8")
         for place, word in enumerate(command):
             if word.startswith("-"):
                 flag = word.lstrip("-").partition("=")[0]

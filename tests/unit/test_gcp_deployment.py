@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradeonce.alerts.secret_manager import _REFERENCE
+from gradeonce.alerts.secret_manager import version_name
 from gradeonce.config import load_settings
 from gradeonce.errors import UsageError
 from gradeonce.gcp.deploy import Deployment, Shape, plan
@@ -27,7 +27,7 @@ def test_the_code_takes_every_variable_it_is_told() -> None:
     assert settings.timeout_seconds == 540
     assert settings.completion_topic == "projects/my-project/topics/nba-grading-complete"
     assert len(settings.slack) == 1
-    assert _REFERENCE.fullmatch(settings.slack[0])
+    assert version_name(settings.slack[0]).startswith("projects/my-project/secrets/gradeonce-slack-webhook/versions/")
     assert sum(origin.startswith("GRADEONCE_") for origin in settings.origins.values()) == len(deployment.environment)
 
 

@@ -45,7 +45,11 @@ def deployment_of(settings: Settings, options: Mapping[str, Any]) -> Deployment:
 def _of_settings(settings: Settings) -> dict[str, Any]:
     # Any: fields of Deployment.
     hour, minute = settings.at.split(":")
-    values: dict[str, Any] = {"timezone": settings.timezone, "schedule": f"{int(minute)} {int(hour)} * * *"}
+    values: dict[str, Any] = {
+        "timezone": settings.timezone,
+        "schedule": f"{int(minute)} {int(hour)} * * *",
+        "tables": settings.tables,
+    }
     book, store = urlsplit(settings.book), urlsplit(settings.store)
     if book.scheme == "bigquery":
         values |= {"project": book.netloc, "dataset": book.path.strip("/")}

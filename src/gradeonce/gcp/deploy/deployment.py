@@ -76,6 +76,7 @@ class Deployment:
         wheel: Name of a built wheel in that folder that is installed; empty: the release of this version.
         fingerprint: Of the code that is sent: a change of it is a new revision.
         variables: Further environment variables of the code.
+        tables: Tables of the user's own that stand for ours, by our name, as `[tables]` of the settings has them.
         version: Of gradeonce.
     """
 
@@ -103,6 +104,7 @@ class Deployment:
     wheel: str = ""
     fingerprint: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -163,6 +165,17 @@ class Deployment:
         """URL of the leases."""
         database = "" if self.database == "(default)" else f"?database={self.database}"
         return f"firestore://{self.project}/{self.collection}{database}"
+
+    @property
+    def tables_elsewhere(self) -> dict[str, str]:
+        """Tables of the user's own outside the book's dataset, by our name, as `project.dataset.table`."""
+        found = {}
+        for name, physical in self.tables.items():
+            parts = physical.split(".")
+            whole = [self.project, self.dataset][: 3 - len(parts)] + parts
+            if whole[:2] != [self.project, self.dataset]:
+                found[name] = ".".join(whole)
+        return found
 
     @property
     def environment(self) -> dict[str, str]:

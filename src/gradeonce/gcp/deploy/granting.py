@@ -35,8 +35,8 @@ def _shown(grant: Grant) -> str:
 
 
 def _commands(deployment: Deployment, grant: Grant, who: str) -> tuple[Look, Command, Command]:
-    if grant.kind is Kind.DATASET:
-        return _on_dataset(deployment, grant, who)
+    if grant.kind in (Kind.DATASET, Kind.TABLE):
+        return _in_bigquery(deployment, grant, who)
     gcloud: dict[Kind, tuple[Command, str, Command]] = {
         Kind.PROJECT: (("gcloud", "projects"), deployment.project, ()),
         Kind.DATABASE: (("gcloud", "projects"), deployment.project, ()),
@@ -71,17 +71,27 @@ def _condition(deployment: Deployment, grant: Grant) -> tuple[str, ...]:
     return ()
 
 
-def _on_dataset(deployment: Deployment, grant: Grant, who: str) -> tuple[Look, Command, Command]:
-    # gcloud knows no datasets, and bq grants on tables only; SQL grants on datasets, and says so when it cannot.
+def _in_bigquery(deployment: Deployment, grant: Grant, who: str) -> tuple[Look, Command, Command]:
+    # gcloud knows no datasets, and bq grants on tables only; SQL grants on both, and says so when it cannot.
     bq = ("bq", "--headless", f"--project_id={deployment.project}")
     query = (*bq, f"--location={deployment.dataset_location}", "query", "--use_legacy_sql=false")
-    what = f"`{grant.role}` ON SCHEMA `{deployment.project}`.`{grant.name}`"
-    return (
-        Look(
+    if grant.kind is Kind.DATASET:
+        place = f"SCHEMA `{deployment.project}`.`{grant.name}`"
+        look = Look(
             (*bq, "--format=json", "show", "--dataset", f"{deployment.project}:{grant.name}"),
             (Wanted("role", _LEGACY_ROLES[grant.role]), Wanted("userByEmail", who.partition(":")[2])),
             inside="access",
-        ),
-        (*query, f'GRANT {what} TO "{who}"'),
-        (*query, f'REVOKE {what} FROM "{who}"'),
+        )
+    else:
+        project, dataset, table = grant.name.split(".")
+        place = f"TABLE `{project}`.`{dataset}`.`{table}`"
+        look = Look(
+            (*bq, "--format=json", "get-iam-policy", f"{project}:{dataset}.{table}"),
+            (Wanted("role", grant.role), Wanted("members", who)),
+            inside="bindings",
+        )
+    return (
+        look,
+        (*query, f'GRANT `{grant.role}` ON {place} TO "{who}"'),
+        (*query, f'REVOKE `{grant.role}` ON {place} FROM "{who}"'),
     )

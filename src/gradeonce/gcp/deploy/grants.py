@@ -24,6 +24,7 @@ class Kind(StrEnum):
     PROJECT = "project"
     DATABASE = "Firestore database"
     DATASET = "dataset"
+    TABLE = "table"
     TOPIC = "topic"
     SUBSCRIPTION = "subscription"
     SECRET = "secret"
@@ -85,6 +86,10 @@ DEPLOYER = (
 """What whoever deploys needs."""
 
 
+ONLY_READ = ("player_prop_predictions", "player_game_actuals", "injury_reports", "player_prop_lines")
+"""Tables that a grading reads; the others are written, too."""
+
+
 def grants(deployment: Deployment) -> tuple[Grant, ...]:
     """Return every grant of a deployment, in order."""
     return (*_of_accounts(deployment), *_of_delivery(deployment))
@@ -118,6 +123,16 @@ def _of_accounts(deployment: Deployment) -> Iterator[Grant]:
         "read predictions and box scores, make staging tables, publish; in this dataset only",
         'every grading fails with "Access Denied"',
     )
+    for name, table in deployment.tables_elsewhere.items():
+        is_read = name in ONLY_READ
+        yield Grant(
+            Who.RUNTIME,
+            f"roles/bigquery.{'dataViewer' if is_read else 'dataEditor'}",
+            Kind.TABLE,
+            table,
+            f"{'read' if is_read else 'write'} it as {name}; this table only",
+            'every grading fails with "Access Denied"',
+        )
     yield Grant(
         Who.RUNTIME,
         "roles/datastore.user",
