@@ -27,6 +27,7 @@ from gradeonce.errors import (
 from gradeonce.gcp.handler import Handler, Outcome
 from gradeonce.schema import ACCURACY, HANDLED_EVENTS
 from receiver import Receiver, headings
+from servers import require
 
 DAY = "2026-01-01"
 
@@ -199,6 +200,20 @@ def test_a_lease_lost_during_the_run_lets_the_message_come_again(folder: Path, t
     assert [told.status for told in topic.taken] == ["unchanged"]
 
 
+def test_a_lock_store_out_of_reach_is_up_to_the_settings(folder: Path, topic: Listener, receiver: Receiver) -> None:
+    """Graded under the fence alone, and alerted; or, if the settings say so, brought again."""
+    require("redis")
+    nowhere = {"store": "redis://127.0.0.1:1/0", "slack": (receiver.url,), "clock": FakeClock(MORNING)}
+
+    with pytest.raises(TransientWarehouseError):
+        handler(folder, topic, **nowhere, on_unavailable="fail").handle(delivery())
+    assert (topic.taken, receiver.requests) == ([], [])
+    assert handler(folder, topic, **nowhere).handle(delivery()).outcome is Outcome.DONE
+
+    assert [told.status for told in topic.taken] == ["published"]
+    assert headings(receiver.documents) == ["🟡 The lock store is out of reach"]
+
+
 def test_what_never_will_succeed_is_alerted_told_and_acknowledged(
     folder: Path, topic: Listener, receiver: Receiver
 ) -> None:
@@ -264,7 +279,7 @@ def test_a_topic_that_refuses_is_alerted_and_the_message_acknowledged(
     folder: Path, topic: Listener, receiver: Receiver
 ) -> None:
     """There is no such topic: coming again would not help. The next event that is told recovers the alert."""
-    one = handler(folder, topic, slack=(receiver.url,))
+    one = handler(folder, topic, slack=(receiver.url,), clock=FakeClock(MORNING))
     topic.fails = lambda: CompletionError("There is no such topic.")
     assert one.handle(delivery()).outcome is Outcome.DONE
     assert [row["published_at"] for row in handled(folder)] == [None]
@@ -328,10 +343,12 @@ def test_a_run_that_the_platform_gave_up_lets_its_lease_run_out(folder: Path, to
     """It hangs before the commit, and its heartbeat beats: after its second it is not renewed any more, so that the
     delivery that replaces it gets on; what hung publishes nothing."""
     others: list[Outcome] = []
+    hung: list[str] = []
 
     def on_step(name: str) -> None:
-        if name == "publish.compared" and not others:
-            replacing = handler(folder, topic, ttl_seconds=0.3)
+        if name == "publish.compared" and not hung:
+            hung.append(name)
+            replacing = handler(folder, topic, ttl_seconds=0.3, wait_seconds=15.0)
             others.append(replacing.handle(delivery("e2", target_date=DAY)).outcome)
 
     with pytest.raises(LeaseLost):
