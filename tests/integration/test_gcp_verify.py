@@ -16,7 +16,7 @@ from google.api_core.exceptions import BadRequest
 from fake_gcloud import SUBSCRIPTION, FakeProject
 from gradeonce.cli.main import run
 from gradeonce.clock import FakeClock, SystemClock
-from gradeonce.gcp.deploy import Deployment, Gcloud
+from gradeonce.gcp.deploy import Deployment, Gcloud, Shape
 from gradeonce.gcp.verify import NAMES, Result, Verdict, verify, warehouse
 from gradeonce.gcp.verify.run import DELIVERY, WAREHOUSE, found
 from gradeonce.warehouses.bigquery.connection import Connection
@@ -70,7 +70,7 @@ def results(verdict: Verdict) -> dict[str, Result]:
 def test_what_the_emulators_can_show_passes_and_what_they_cannot_fails(
     bigquery: BigQuery, firestore: Firestore, deployed: FakeProject, door: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The emulator of BigQuery counts no bytes, and words a conflict as nobody else does: that is found out."""
+    """The emulator of BigQuery counts no bytes: that is found out."""
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore.host)
     deployment = Deployment("my-project", dataset="verify_here")
@@ -84,7 +84,6 @@ def test_what_the_emulators_can_show_passes_and_what_they_cannot_fails(
     assert results(verdict) == dict.fromkeys(NAMES, Result.PASSED) | {
         "dry_run": Result.FAILED,
         "bytes_billed": Result.FAILED,
-        "conflict": Result.FAILED,
         "end_to_end": Result.NOT_TRIED,
     }
     assert "1 of 2 was told" in next(one.seen for one in verdict.findings if one.name == "conflict")
@@ -170,6 +169,22 @@ def test_what_was_spoiled_is_found(
     assert [one for one in checks if checks[one]["result"] == "failed"] == [name]
     assert told in checks[name]["seen"]
     assert all(one["why"] and one["question"].endswith("?") for one in checks.values())
+
+
+def test_a_service_is_asked_about_its_own_subscription(deployed: FakeProject, door: list[int]) -> None:
+    """The push of `--as cloud-run`: token, deadline and dead letters are those of ours, not of a trigger."""
+    assert run(["gcp", "deploy", "--project", "my-project", "--as", "cloud-run", "--name", "grader", "--json"]) == 0
+    deployment = Deployment("my-project", shape=Shape.CLOUD_RUN, name="grader")
+    names = ("push_token", "deadline", "callers", "schedule")
+
+    verdict = verify(deployment, Gcloud(), FakeClock(), only=names)
+    state = deployed.state
+    state["subscriptions"] = [one for one in state["subscriptions"] if not one["name"].endswith("/grader-push")]
+    deployed.state = state
+    gone = verify(deployment, Gcloud(), FakeClock(), only=names)
+
+    assert results(verdict) == dict.fromkeys(names, Result.PASSED)
+    assert results(gone) == results(verdict) | dict.fromkeys(("push_token", "deadline"), Result.FAILED)
 
 
 def test_a_door_that_lets_strangers_in_is_found(
