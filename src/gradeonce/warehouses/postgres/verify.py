@@ -10,8 +10,7 @@ from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.rows import facts, hashed
-
-_EVERYTHING = PartitionRange("", chr(0x10FFFF))
+from gradeonce.warehouses.standing import EVERYTHING, differing_fences, differing_rows
 
 
 def verify_table(
@@ -29,24 +28,10 @@ def verify_table(
         deep: Hash every row again; otherwise rows are only counted.
         within: Look only at these partitions; None: at all.
     """
-    findings = []
-    wanted = within or _EVERYTHING
+    wanted = within or EVERYTHING
     expected = {p: draft for (name, p), draft in standing.items() if name == table.name and wanted.holds(p)}
-    for fence in state.fences(session.query(state.sql("fences"), {"table": table.name})):
-        if not wanted.holds(fence.partition):
-            continue
-        draft = expected.get(fence.partition)
-        if fence.seq and draft is None:
-            findings.append(f"{table.name} {fence.partition} was published, but the ledger does not know of it")
-        elif draft is not None and (fence.seq, fence.rows, fence.content_hash) != (
-            draft.seq,
-            draft.rows,
-            draft.content_hash,
-        ):
-            findings.append(
-                f"{table.name} {fence.partition}: the fence says version {fence.seq} with {fence.rows} rows, "
-                f"the ledger says version {draft.seq} with {draft.rows} rows"
-            )
+    fences = state.fences(session.query(state.sql("fences"), {"table": table.name}))
+    findings = differing_fences(table.name, [fence for fence in fences if wanted.holds(fence.partition)], expected)
     name = quote_identifier(table.name)
     part = f"CAST({quote_identifier(table.partition)} AS text)"
     if within is not None:
@@ -57,15 +42,7 @@ def verify_table(
     else:
         rows = session.query(f"SELECT {part}, count(*) FROM {name} AS r GROUP BY 1").rows
         counted = {partition: (count, "") for partition, count in rows}
-    for partition in sorted(set(counted) | {p for p, draft in expected.items() if draft.rows}):
-        rows_now, digest = counted.get(partition, (0, ""))
-        draft = expected.get(partition)
-        if draft is None or rows_now != draft.rows or (deep and digest != draft.content_hash):
-            recorded = draft.rows if draft else 0
-            findings.append(
-                f"{table.name} {partition} holds {rows_now} rows that are not the {recorded} the ledger recorded"
-            )
-    return findings
+    return findings + differing_rows(table.name, counted, expected, deep=deep)
 
 
 def _lies_within(table: Table, within: PartitionRange) -> str:
