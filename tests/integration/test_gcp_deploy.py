@@ -87,7 +87,7 @@ def test_the_first_run_makes_everything_and_the_second_nothing(programs: FakePro
 
 
 def test_a_service_is_deployed_with_a_push_of_its_own(project: FakeProject, ask: Ask) -> None:
-    """Pushed with a token in the invoker's name, for ten minutes, and put aside after five failures."""
+    """Pushed with a token in the invoker's name, for ten minutes, and put aside after twenty failures."""
     code, _, _ = ask("deploy", "--as", "cloud-run")
     project.forget_calls()
     again, told, _ = ask("deploy", "--as", "cloud-run")
@@ -99,19 +99,19 @@ def test_a_service_is_deployed_with_a_push_of_its_own(project: FakeProject, ask:
         "oidcToken": {"serviceAccountEmail": "gradeonce-invoker@my-project.iam.gserviceaccount.com"},
     }
     assert push["ackDeadlineSeconds"] == 600
-    assert push["deadLetterPolicy"]["maxDeliveryAttempts"] == 5
+    assert push["deadLetterPolicy"]["maxDeliveryAttempts"] == 20
     assert project.changes == []
     assert "0 made, 0 changed" in told
 
 
-def test_a_failure_says_what_stands_and_the_next_run_goes_on_from_there(programs: FakeProject, ask: Ask) -> None:
+def test_a_failure_says_what_stands_and_the_next_run_goes_on_from_there(project: FakeProject, ask: Ask) -> None:
     """The error is gcloud's own; nothing that was made is made again."""
-    programs.fail("functions deploy", "ERROR: (gcloud.functions.deploy) OperationError: code=3, message=Build failed")
+    project.fail("functions deploy", "ERROR: (gcloud.functions.deploy) OperationError: code=3, message=Build failed")
 
     code, out, err = ask("deploy")
-    made = [call for call in programs.changes if "functions" not in call]
-    programs.forget_calls()
-    programs.mend()
+    made = [call for call in project.changes if "functions" not in call]
+    project.forget_calls()
+    project.mend()
     again, told, _ = ask("deploy")
 
     assert code == 5
@@ -122,7 +122,7 @@ def test_a_failure_says_what_stands_and_the_next_run_goes_on_from_there(programs
     assert "function gradeonce" not in out
     assert again == 0
     assert "33 stands, 4 made, 1 changed" in told
-    assert not [call for call in programs.changes if call in made]
+    assert not [call for call in project.changes if call in made]
 
 
 def test_what_was_just_made_may_not_be_known_everywhere_yet(project: FakeProject) -> None:

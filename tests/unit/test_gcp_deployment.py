@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gradeonce.alerts.secret_manager import version_name
-from gradeonce.config import load_settings
+from gradeonce.config import Settings, load_settings
 from gradeonce.errors import UsageError
 from gradeonce.gcp.deploy import Deployment, Shape, plan
+from gradeonce.gcp.deploy.deployment import DELIVERY_ATTEMPTS, LONGEST_RETRY_SECONDS, SHORTEST_RETRY_SECONDS
 from gradeonce.gcp.deploy.grants import Kind, Who, grants
 from gradeonce.gcp.deploy.steps import Look, Wanted, value_at
 from gradeonce.leases.firestore_store import FirestoreLeases
@@ -29,6 +30,15 @@ def test_the_code_takes_every_variable_it_is_told() -> None:
     assert len(settings.slack) == 1
     assert version_name(settings.slack[0]).startswith("projects/my-project/secrets/gradeonce-slack-webhook/versions/")
     assert sum(origin.startswith("GRADEONCE_") for origin in settings.origins.values()) == len(deployment.environment)
+
+
+def test_a_message_is_not_put_aside_before_somebody_is_alerted() -> None:
+    """The waits between deliveries, each twice the one before and none above the longest, outlast the alert by far."""
+    waits = [min(SHORTEST_RETRY_SECONDS * 2**number, LONGEST_RETRY_SECONDS) for number in range(DELIVERY_ATTEMPTS - 1)]
+
+    # 10 + 20 + 40 + 80 + 160 + 320 s, then 13 times 600 s.
+    assert sum(waits) == 8430
+    assert sum(waits) > 4 * Settings().alert_after_seconds
 
 
 def test_nobody_is_granted_more_than_is_named() -> None:

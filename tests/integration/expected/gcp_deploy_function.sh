@@ -193,7 +193,7 @@ gcloud run services add-iam-policy-binding gradeonce --region=us-central1 --proj
 trigger=$(gcloud functions describe gradeonce --v2 --region=us-central1 --project=my-project --format='value(eventTrigger.trigger)')
 subscription=$(gcloud eventarc triggers describe "${trigger}" --location=us-central1 --project=my-project --format='value(transport.pubsub.subscription)')
 #    look: gcloud pubsub subscriptions list --project=my-project --format=json
-gcloud pubsub subscriptions update "${subscription}" --ack-deadline=600 --dead-letter-topic=projects/my-project/topics/nba-grading-dead-letter --max-delivery-attempts=5 --min-retry-delay=10s --max-retry-delay=600s --project=my-project --quiet
+gcloud pubsub subscriptions update "${subscription}" --ack-deadline=600 --dead-letter-topic=projects/my-project/topics/nba-grading-dead-letter --max-delivery-attempts=20 --min-retry-delay=10s --max-retry-delay=600s --project=my-project --quiet
 #    undo: goes with the function gradeonce
 
 # 37. Pub/Sub's own account: pubsub.subscriber on subscription of the trigger: take a message off that was put aside

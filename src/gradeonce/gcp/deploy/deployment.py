@@ -16,8 +16,15 @@ ACK_SECONDS = 600
 LONGEST_SECONDS = 540
 """The longest an event-driven function may run. It leaves Pub/Sub a minute, so that no message comes twice at once."""
 
-DELIVERY_ATTEMPTS = 5
-"""After so many failures a message goes to the dead-letter topic."""
+SHORTEST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10, 600
+"""How long Pub/Sub waits before it delivers a message again: twice as long each time, from one to the other."""
+
+DELIVERY_ATTEMPTS = 20
+"""After so many failures a message goes to the dead-letter topic: after more than two hours.
+
+Fewer, and a message would be put aside while BigQuery is out of reach for a few minutes, before anybody was alerted:
+the code tells of a message that keeps failing once it is a quarter of an hour old.
+"""
 
 
 class Shape(StrEnum):

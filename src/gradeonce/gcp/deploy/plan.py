@@ -6,7 +6,14 @@ import base64
 import hashlib
 import json
 
-from gradeonce.gcp.deploy.deployment import ACK_SECONDS, DELIVERY_ATTEMPTS, Deployment, Shape
+from gradeonce.gcp.deploy.deployment import (
+    ACK_SECONDS,
+    DELIVERY_ATTEMPTS,
+    LONGEST_RETRY_SECONDS,
+    SHORTEST_RETRY_SECONDS,
+    Deployment,
+    Shape,
+)
 from gradeonce.gcp.deploy.granting import granting
 from gradeonce.gcp.deploy.grants import Kind, grants
 from gradeonce.gcp.deploy.steps import MADE_BY, Command, Look, Plan, Step, Wanted
@@ -22,7 +29,7 @@ DESCRIPTION = "Made by gradeonce gcp deploy"
 
 _LABEL = Wanted("labels.made-by", MADE_BY)
 _DESCRIBED = Wanted("description", DESCRIPTION)
-_LONGEST_RETRY, _SHORTEST_RETRY = "600s", "10s"
+_LONGEST_RETRY, _SHORTEST_RETRY = f"{LONGEST_RETRY_SECONDS}s", f"{SHORTEST_RETRY_SECONDS}s"
 
 
 def plan(deployment: Deployment) -> Plan:
