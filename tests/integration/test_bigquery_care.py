@@ -1,6 +1,7 @@
-"""The daily care of a book in BigQuery: an incident and a move from end to end, and every check, on an emulator.
+"""The daily care of a book in BigQuery: every check, copies, and a table of grades moved in, on an emulator.
 
-One test does one thing after the other to one book: each request to the emulator takes its time.
+All tests share one book, since a table takes its time to be made, and each empties it first. What takes minutes (the
+same incident and the same move on whole grades, from end to end) runs only when it is asked for.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from gradeonce.checks import CheckStatus
 from gradeonce.errors import RefusedForSafety
 from gradeonce.leases import MemoryLeases
 from gradeonce.migrate import MigrateOptions, MigrationReport
-from gradeonce.model import EntryDraft
+from gradeonce.model import Copies, EntryDraft, Query
+from gradeonce.publish import publish
 from gradeonce.schema import (
     ACCURACY,
     ACTUALS,
@@ -34,48 +36,67 @@ from gradeonce.schema import (
     INJURIES,
     PREDICTIONS,
     STAGED_PREDICTIONS,
+    Column,
+    ColumnType,
     Table,
 )
 from gradeonce.warehouses.bigquery import layout, state
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.rows import columns_of
+from gradeonce.warehouses.bigquery.rows import everything as everything_in
 from gradeonce.warehouses.bigquery.spelling import spelled
 from planted_book import MORNING, PlantedBook, PlantedDataset, PlantedFolder
 from servers import BigQuery, only_with_all_bigquery
-from their_grades import BIGQUERY_TYPES, DAY, GRADED, LATER, RULES, load_inputs, table_sql, write
-from their_grades import THEIRS as THEIR_ROWS
+from their_grades import BIGQUERY_TYPES, DAY, GRADED, LATER, PREDICTED, RULES, load_inputs, table_sql, write
 
-TABLES = (PREDICTIONS, ACTUALS, INJURIES, ACCURACY, DAILY_PERFORMANCE)
+TABLES = (PREDICTIONS, STAGED_PREDICTIONS, ACTUALS, INJURIES, ACCURACY, DAILY_PERFORMANCE)
 """Those that are needed: the emulator takes the longer the more there are."""
 
 THEIRS = "demo.old_nba.prediction_accuracy"
 QUOTED = "`demo`.`old_nba`.`prediction_accuracy`"
 APPLY = MigrateOptions(apply=True)
+WEIGHTS = Table(
+    name="weights",
+    partition="day",
+    key=("item",),
+    stamps=("weighed_at",),
+    columns=(
+        Column("day", ColumnType.DATE, required=True),
+        Column("item", ColumnType.TEXT),
+        Column("kg", ColumnType.DECIMAL),
+        Column("weighed_at", ColumnType.INSTANT),
+    ),
+)
+"""A table of few columns: an emulator takes the longer for a statement the longer it is."""
+
 LAST = date(2026, 1, 17)
 LOST = {"error": "...", "error_kind": "LeaseLost"}
 COPIES = ("duplicate_grades", "recent_duplicates")
 """Checks 1 and 8."""
 
 
-def book_with(*tables: Table) -> str:
-    """Make a book with these tables of rows; return its URL."""
-    url = small_book()
-    connection = Connection(url)
-    small = map(layout.small_table_text, (CHECK_RESULTS, DEDUPE_PLANS))
-    connection.execute(state.as_script([*map(layout.table_text, tables), *small]))
-    connection.close()
-    return url
-
-
 @pytest.fixture(scope="module")
-def dataset(bigquery: BigQuery) -> Iterator[Connection]:
+def shared(bigquery: BigQuery) -> Iterator[Connection]:
     """A book, and in another dataset a table of grades that somebody else kept."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
-        connection = Connection(book_with(*TABLES))
-        connection.execute(f"CREATE SCHEMA `demo`.`old_nba`; {table_sql(QUOTED, BIGQUERY_TYPES)}")
+        connection = Connection(small_book())
+        small = map(layout.small_table_text, (CHECK_RESULTS, DEDUPE_PLANS))
+        theirs = ["CREATE SCHEMA `demo`.`old_nba`", table_sql(QUOTED, BIGQUERY_TYPES)]
+        connection.execute(state.as_script([*map(layout.table_text, TABLES), *small, *theirs]))
         yield connection
         connection.close()
+
+
+@pytest.fixture
+def dataset(shared: Connection) -> Connection:
+    """The same, and nothing in the book."""
+    rows = [f"DELETE FROM `{table.name}` WHERE {everything_in(table)}" for table in TABLES]
+    filled = ("publish_fences", "ledger", "loaded_contents", CHECK_RESULTS.name, DEDUPE_PLANS.name)
+    texts = [*rows, *(f"DELETE FROM `{name}` WHERE TRUE" for name in filled)]
+    texts.append("UPDATE ledger_head SET number = 0, entry_hash = REPEAT('0', 64) WHERE TRUE")
+    shared.execute(state.as_script(texts))
+    return shared
 
 
 class Died(BaseException):
@@ -83,33 +104,24 @@ class Died(BaseException):
 
 
 @contextmanager
-def opened(dataset: Connection, *, dies_at: str = "") -> Iterator[Book]:
-    """Open the book; whoever uses it dies at the step."""
+def opened(dataset: Connection, *, dies_at: str = "", **given: Any) -> Iterator[Book]:
+    """Open the book; whoever uses it dies at the step. Any: what `gradeonce.open` takes."""
 
     def on_step(name: str) -> None:
         if name == dies_at:
             raise Died
 
     url = f"bigquery://{dataset.place.project}/{dataset.place.dataset}"
-    with gradeonce.open(url, threads=1, store="off", on_step=on_step) as book:
-        yield book
-
-
-@pytest.fixture
-def book(dataset: Connection, tmp_path: Path) -> Iterator[Book]:
-    """The book; it knows the predictions and box scores of the first date."""
-    with opened(dataset) as book:
-        load_inputs(book, tmp_path)
+    with gradeonce.open(url, **{"threads": 1, "store": "off", "on_step": on_step, **given}) as book:
         yield book
 
 
 def everything(connection: Connection) -> dict[str, list[Any]]:
     """Return all rows of all tables of the book, and of theirs."""
     names = {name: f"`{name}`" for name in connection.tables()}
-    days = {table.name for table in TABLES}
+    limits = {table.name: everything_in(table) for table in TABLES}
     texts = [
-        f"SELECT '{name}' AS name, TO_JSON_STRING(t) AS row_text FROM {quoted} AS t "
-        f"WHERE {'game_date IS NOT NULL' if name in days or '_backup_' in name else 'TRUE'}"
+        f"SELECT '{name}' AS name, TO_JSON_STRING(t) AS row_text FROM {quoted} AS t WHERE {limits.get(name, 'TRUE')}"
         for name, quoted in {**names, "theirs": QUOTED}.items()
     ]
     found: dict[str, list[Any]] = {name: [] for name in names}
@@ -128,10 +140,16 @@ def standing(book: Book) -> list[Any]:
     return sorted(rows, key=repr)
 
 
-def test_a_move_and_an_incident(dataset: Connection, book: Book) -> None:
-    """A plan changes nothing; copies are found, removed, brought back and removed again; then the move ends."""
-    before = everything(dataset)
-    plan = book.migrate(THEIRS)
+def test_a_plan_of_a_move_changes_nothing(dataset: Connection) -> None:
+    """It says what their table holds and how it differs, by rule; every row of every table is as it was."""
+    with opened(dataset, clock=FakeClock(MORNING)) as book:
+        planted = PlantedDataset(book)
+        plant_inputs(planted)
+        planted.settle()
+        before = everything(dataset)
+
+        plan = book.migrate(THEIRS)
+
     assert everything(dataset) == before
     assert (plan.status, plan.to_adopt, plan.to_grade) == ("plan", (DAY, LATER), (DAY,))
     assert plan.findings.grades.duplicates == {DAY: {3: 1}, LATER: {2: 1}}
@@ -139,10 +157,59 @@ def test_a_move_and_an_incident(dataset: Connection, book: Book) -> None:
     assert (plan.findings.moved_picks, plan.findings.grades.two_scales) == (1, {"alpha": (14, 1)})
     assert by_rule(plan) == RULES
 
+
+def test_copies_are_removed_and_brought_back(dataset: Connection) -> None:
+    """Planned, applied, verified, rolled back, applied again; a backup holds what stood, and the ledger holds."""
+    with opened(dataset) as book:
+        rows = [
+            ("nut", "1.5", 9),
+            ("nut", "1.6", 8),
+            ("nut", "1.5", 9),
+            ("bolt", "2", 7),
+            ("bolt", "2", 8),
+            ("pin", "3", 7),
+        ]
+        select = " UNION ALL ".join(
+            f"SELECT DATE '{DAY}' AS day, '{item}' AS item, CAST({kg} AS DECIMAL(18, 9)) AS kg, "
+            f"CAST('{DAY} 0{hour}:00:00' AS TIMESTAMP) AS weighed_at"
+            for item, kg, hour in rows
+        )
+        publish(book.warehouse, WEIGHTS, Query(select), [DAY], run_id="incident", copies=Copies.ALLOWED)
+        dirty = [("bolt", 7), ("bolt", 8), ("nut", 8), ("nut", 9), ("nut", 9), ("pin", 7)]
+        clean = [("bolt", 7), ("nut", 8), ("pin", 7)]
+        assert weights(book) == dirty
+
+        plan = book.dedupe_plan("weights", keep="earliest", by="weighed_at")
+        assert (plan.keys, plan.rows_deleted) == ({2: 1, 3: 1}, 3)
+        assert plan.backup.startswith("weights_backup_20")
+        assert book.dedupe_apply(plan.plan_id).rows_deleted == 3
+        assert weights(book) == clean
+        assert book.dedupe_verify(plan.plan_id).passed
+        assert book.dedupe_rollback(plan.plan_id).rows_restored == 3
+        assert weights(book) == dirty
+        assert book.dedupe_apply(plan.plan_id).status == "applied"
+        assert weights(book) == clean
+
+
+def weights(book: Book) -> list[tuple[str, int]]:
+    """Return item and hour of every row, in order."""
+    return sorted((item, at.hour) for item, at in book.sql("SELECT item, weighed_at FROM weights").rows)
+
+
+def test_a_move_and_an_incident(dataset: Connection, pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    """Copies of grades are found by both checks, removed, brought back and removed again; then the move ends."""
+    only_with_all_bigquery(pytestconfig)
+    with opened(dataset) as book:
+        load_inputs(book, tmp_path)
+        incident(dataset, book)
+
+
+def incident(dataset: Connection, book: Book) -> None:
+    """See the test."""
     with pytest.raises(Died), opened(dataset, dies_at="migrate.adopted") as dying:
         dying.migrate(THEIRS, APPLY)
     dirty = standing(book)
-    assert len(dirty) == len(THEIR_ROWS) - 1
+    assert len(dirty) == 15
     checked = book.check(start=DAY, end=LATER, only=COPIES).results
     assert [(one.name, one.status, one.found) for one in checked] == [(name, CheckStatus.FAILED, 2) for name in COPIES]
 
@@ -168,6 +235,25 @@ def test_a_move_and_an_incident(dataset: Connection, book: Book) -> None:
     assert ledger_findings(book.warehouse) == ()
     assert book.migrate(THEIRS, APPLY).status == "already_migrated"
     assert all(one.status is CheckStatus.PASSED for one in book.check(start=DAY, end=LATER, only=COPIES).results)
+
+
+def plant_inputs(planted: PlantedBook) -> None:
+    """Plant what `load_inputs` loads."""
+    actuals = {"push": 20, "absent": 0, "corrected": 19, "limit": 28}
+    planted.predictions(
+        *[
+            {"prediction_id": player, "player_lookup": player, "line_value": 20 if player == "push" else 22.5,
+             "confidence_score": 0.7}
+            for player in PREDICTED
+        ]
+    )  # fmt: skip
+    planted.actuals(
+        *[
+            {"player_lookup": player, "actual_value": actuals.get(player, 30), "is_dnp": player == "absent",
+             "minutes_played": 0 if player == "absent" else 30}
+            for player in PREDICTED
+        ]
+    )  # fmt: skip
 
 
 def before(days: int) -> date:
@@ -233,20 +319,16 @@ def plain(key: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_check_finds_what_it_finds_in_a_folder(bigquery: BigQuery, tmp_path: Path) -> None:
+def test_every_check_finds_what_it_finds_in_a_folder(dataset: Connection, tmp_path: Path) -> None:
     """The same rows in both books: status, counts, keys and notes of all fifteen."""
     with open_book(new_book(tmp_path / "book"), clock=FakeClock(MORNING), leases=MemoryLeases()) as book:
-        planted = PlantedFolder(book)
-        plant_problems(planted)
+        plant_problems(PlantedFolder(book))
         here = found_by(book)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
-        url = book_with(*TABLES, STAGED_PREDICTIONS)
-        with gradeonce.open(url, threads=1, clock=FakeClock(MORNING), leases=MemoryLeases()) as book:
-            dataset = PlantedDataset(book)
-            plant_problems(dataset)
-            dataset.settle()
-            there = found_by(book)
+    with opened(dataset, clock=FakeClock(MORNING), leases=MemoryLeases(), store="sqlite") as book:
+        planted = PlantedDataset(book)
+        plant_problems(planted)
+        planted.settle()
+        there = found_by(book)
 
     assert len(here) == 15
     problems = {name for name, result in here.items() if result[0] in (CheckStatus.FAILED, CheckStatus.WARNED)}
@@ -286,19 +368,12 @@ def test_copies_in_a_table_that_is_not_the_books(dataset: Connection, pytestconf
             book.dedupe_apply(plan.plan_id)
 
 
-def test_rows_are_adopted_where_they_stand(
-    bigquery: BigQuery, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_are_adopted_where_they_stand(dataset: Connection, pytestconfig: pytest.Config) -> None:
     """No row moves; fence and ledger know of them from then on."""
     only_with_all_bigquery(pytestconfig)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
-    url = book_with(ACCURACY, DAILY_PERFORMANCE)
-    with gradeonce.open(url, threads=1, store="off") as book:
-        columns = columns_of(ACCURACY)
-        rows = spelled(grades_sql([Grade(FIRST, "ann", 8), Grade(FIRST, "ann", 9)]))
-        connection = Connection(url)
-        connection.execute(f"INSERT INTO prediction_accuracy ({columns}) {rows}")
-        connection.close()
+    rows = spelled(grades_sql([Grade(FIRST, "ann", 8), Grade(FIRST, "ann", 9)]))
+    dataset.execute(f"INSERT INTO prediction_accuracy ({columns_of(ACCURACY)}) {rows}")
+    with opened(dataset) as book:
         before = hours(book)
 
         report = book.adopt("prediction_accuracy")
@@ -309,14 +384,11 @@ def test_rows_are_adopted_where_they_stand(
         assert book.adopt("prediction_accuracy").status == "already_adopted"
 
 
-def test_what_workers_staged_is_merged(
-    bigquery: BigQuery, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_workers_staged_is_merged(dataset: Connection, pytestconfig: pytest.Config, tmp_path: Path) -> None:
     """Of two workers' rows with one key the latest counts, once; nothing stays staged."""
     only_with_all_bigquery(pytestconfig)
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
     row = {"system_id": "alpha", "player_lookup": "ann", "game_id": "g1", "game_date": DAY, "line_value": 19.5}
-    with gradeonce.open(book_with(PREDICTIONS, STAGED_PREDICTIONS), threads=1, store="off") as book:
+    with opened(dataset) as book:
         for worker, predicted, hour in (("ann", 20, 10), ("bob", 22, 11)):
             path = tmp_path / f"{worker}.csv"
             write(path, [{**row, "predicted_value": predicted, "created_at": f"{DAY}T{hour}:00:00Z"}])

@@ -59,23 +59,24 @@ def apply_plan(deduper: Deduper, plan_id: str, *, wait_seconds: float | None = N
         LeaseHeld, LeaseLost, PublishConflict, WarehouseError: See `publish`.
     """
     plan = find_plan(deduper.warehouse, plan_id)
-    if history_of(deduper.warehouse, plan).state is PlanState.APPLIED:
-        return _applied(deduper, plan, ApplyStatus.ALREADY_APPLIED)
+    history = history_of(deduper.warehouse, plan)
+    if history.state is PlanState.APPLIED:
+        return _applied(deduper, plan, ApplyStatus.ALREADY_APPLIED, history.run_id)
     if plan.beside:
         return _applied_beside(deduper, plan)
     with deduper.hold(plan, wait_seconds) as held:
         # Asked again: somebody else may have applied it while we waited.
         history = history_of(deduper.warehouse, plan)
         if history.state is PlanState.APPLIED:
-            return _applied(deduper, plan, ApplyStatus.ALREADY_APPLIED)
-        choice, names = plan.choice, plan.names
+            return _applied(deduper, plan, ApplyStatus.ALREADY_APPLIED, history.run_id)
+        choice, names, run_id = plan.choice, plan.names, deduper.new_run_id("d")
         try:
             publish(
                 deduper.warehouse,
                 choice.table,
                 Query(choice.kept(names), inputs={choice.table.name: tuple(names)}),
                 names,
-                run_id=deduper.new_run_id("d"),
+                run_id=run_id,
                 tokens=held.tokens,
                 holder=deduper.holder,
                 kind=APPLIED,
@@ -92,7 +93,7 @@ def apply_plan(deduper: Deduper, plan_id: str, *, wait_seconds: float | None = N
             raise RefusedForSafety(
                 f"The plan {plan_id} no longer fits. {error.message}", hint="Make a new one: gradeonce dedupe plan"
             ) from error
-    return _applied(deduper, plan, ApplyStatus.APPLIED)
+    return _applied(deduper, plan, ApplyStatus.APPLIED, run_id)
 
 
 def _applied_beside(deduper: Deduper, plan: Plan) -> Applied:
@@ -161,15 +162,15 @@ def _judge(stage: Stage, plan: Plan) -> dict[str, Judgement]:
     }
 
 
-def _applied(deduper: Deduper, plan: Plan, status: ApplyStatus) -> Applied:
+def _applied(deduper: Deduper, plan: Plan, status: ApplyStatus, run_id: str) -> Applied:
     if plan.beside:
         rows = rows_beside(deduper, plan).rows
-        return Applied(plan, status, history_of(deduper.warehouse, plan).run_id, 0, rows, rows, plan.backup)
+        return Applied(plan, status, run_id, 0, rows, rows, plan.backup)
     fences = deduper.warehouse.all_fences(plan.choice.table)
     return Applied(
         plan=plan,
         status=status,
-        run_id=history_of(deduper.warehouse, plan).run_id,
+        run_id=run_id,
         rows_deleted=plan.rows_deleted if status is ApplyStatus.APPLIED else 0,
         rows_kept=sum(fence.rows for fence in fences if fence.partition in set(plan.names)),
         table_rows=sum(fence.rows for fence in fences),
