@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from servers import ALL_BIGQUERY, NOT_TESTED, bigquery, firestore, postgres, pubsub, secret_manager, valkey
+from servers import (
+    ALL_BIGQUERY,
+    NOT_TESTED,
+    PLAIN_BIGQUERY,
+    bigquery,
+    firestore,
+    postgres,
+    pubsub,
+    secret_manager,
+    valkey,
+)
 
 __all__ = ["bigquery", "firestore", "postgres", "pubsub", "real_data", "secret_manager", "valkey"]
 
@@ -26,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the switch for what takes too long to be tested every time."""
     parser.addoption(
         ALL_BIGQUERY, action="store_true", help="run the tests on the BigQuery emulator that take minutes, too"
+    )
+    parser.addoption(
+        PLAIN_BIGQUERY, action="store_true", help="run the BigQuery emulator as it is published, at half the speed"
     )
 
 

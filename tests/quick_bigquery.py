@@ -2,7 +2,7 @@
 
 To find one table, the emulator lists every table of every project, for which it opens the statistics of each: half of
 the time of a statement, where a book has twenty tables. Here it asks its catalog for the one. Nothing else is changed,
-and `pytest --all-bigquery` runs the emulator as it is published.
+and `pytest --plain-bigquery` runs the emulator as it is published.
 """
 
 from __future__ import annotations

@@ -34,6 +34,9 @@ NOT_TESTED = "NOT TESTED"
 ALL_BIGQUERY = "--all-bigquery"
 """The switch for tests on the BigQuery emulator that take minutes."""
 
+PLAIN_BIGQUERY = "--plain-bigquery"
+"""The switch for an emulator without the quicker look-ups of `quick_bigquery`."""
+
 
 def only_with_all_bigquery(config: pytest.Config) -> None:
     """Skip a test unless it was asked for; the end of the run says so."""
@@ -548,7 +551,7 @@ def bigquery_environment() -> Path:
 def bigquery(pytestconfig: pytest.Config) -> Iterator[BigQuery]:
     """A BigQuery emulator for the whole run: use datasets of your own in it, and leave it running."""
     require("google.cloud.bigquery")
-    as_published = bool(pytestconfig.getoption(ALL_BIGQUERY))
+    as_published = bool(pytestconfig.getoption(PLAIN_BIGQUERY))
     with BigQuery(bigquery_environment(), as_published=as_published) as server:
         yield server
 

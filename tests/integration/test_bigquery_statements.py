@@ -20,8 +20,9 @@ from acceptance.command import Command
 from acceptance.test_golden_cases import CASES, DAY, GIVEN, GOLDEN
 from gradeonce.errors import UsageError
 from gradeonce.model import Query
-from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, REVISIONS, ROW_TABLES, SMALL_TABLES
+from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, REVISIONS, ROW_TABLES, SMALL_TABLES, VIEWS
 from gradeonce.statements import statement, statements
+from gradeonce.views import view_texts
 from gradeonce.warehouses.bigquery import layout
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.mapped import held
@@ -170,6 +171,12 @@ def test_every_statement_of_the_core_is_one_there(connection: Connection, tmp_pa
     assert set(missed) == set(APART)
     for (package, filename, name), (around, slots, params) in APART.items():
         assert judge(connection, around.format(statement(package, filename, name, **slots)), params) == ""
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_view_is_one_there(connection: Connection, name: str) -> None:
+    """A dry run accepts it over the tables that it is made of."""
+    assert judge(connection, view_texts()[name], {}) == ""
 
 
 def test_tables_of_rows_want_a_filter(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
-from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SMALL_TABLES, SmallTable, Table
+from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SMALL_TABLES, VIEWS, SmallTable, Table
+from gradeonce.views import view_texts
 from gradeonce.warehouses.base import Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.bigquery import landing, layout, small, state
@@ -335,7 +337,8 @@ class BigQueryWarehouse:
         relations |= {name: layout.view_text(name, rows_of("ledger")) for name in _VIEWS}
         relations |= {name: f"SELECT * FROM {rows_of(name)}" for name in _STATE}
         relations |= {table.name: f"SELECT * FROM {rows_of(table.name)}" for table in SMALL_TABLES}
-        return relations
+        # Behind the tables that they are made of.
+        return relations | {name: spelled(text) for name, text in view_texts().items()}
 
     def _drop(self, names: Sequence[str]) -> None:
         place = self._connection.place
@@ -357,6 +360,11 @@ class BigQueryReader:
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Reader.query`."""
         text = spelled(sql, params)
-        words = {word.strip("`").lower() for word in text.replace(",", " ").replace("(", " ").replace(")", " ").split()}
+        words = _words(text)
+        words |= {word for name in VIEWS if name in words for word in _words(self._relations[name])}
         needed = {name: select for name, select in self._relations.items() if name in words}
         return self._connection.query_of_a_caller(scoped(text, needed), params)
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"\w+", text)}
