@@ -206,6 +206,10 @@ def test_a_move_and_an_incident(dataset: Connection, pytestconfig: pytest.Config
 
 def incident(dataset: Connection, book: Book) -> None:
     """See the test."""
+    unreadable = MigrateOptions(columns={"minutes_played": "recommendation"}, apply=True)
+    with pytest.raises(RefusedForSafety, match="16 of minutes_played"):
+        book.migrate(THEIRS, unreadable)
+    assert book.warehouse.all_fences(ACCURACY) == []
     with pytest.raises(Died), opened(dataset, dies_at="migrate.adopted") as dying:
         dying.migrate(THEIRS, APPLY)
     dirty = standing(book)

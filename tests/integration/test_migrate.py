@@ -10,13 +10,14 @@ import psycopg
 import pytest
 
 import gradeonce
-from builders import ledger_findings
+from acceptance.command import Command
+from builders import ledger_findings, new_book, open_book
 from gradeonce.book import Book
 from gradeonce.errors import UsageError
 from gradeonce.migrate import MigrateOptions, MigrationReport
 from postgres_book import postgres, schema
 from servers import Postgres
-from their_grades import DAY, GRADED, LATER, POSTGRES_TYPES, RULES, THEIRS, load_inputs, table_sql
+from their_grades import DAY, GRADED, LATER, POSTGRES_TYPES, RULES, THEIRS, load_inputs, table_sql, write
 
 __all__ = ["postgres", "schema"]
 
@@ -106,8 +107,33 @@ def test_an_apply_leaves_a_clean_graded_book(book: Book, theirs: str) -> None:
     assert everything(book, theirs) == before
 
 
-def test_values_that_cannot_be_read_stop_it(book: Book, theirs: str) -> None:
-    """A column that is named must be there, and so must those without which these are no grades."""
+def test_a_date_waits_for_what_is_not_loaded(book: Book, theirs: str, tmp_path: Path) -> None:
+    """A system without predictions, then a game without a final box score: no grade is lost; then it is graded."""
+    with psycopg.connect(book.settings.book, autocommit=True) as connection:
+        moved = "system_id = 'beta', game_id = '0022500602'"
+        connection.execute(f"UPDATE {theirs} SET {moved} WHERE player_lookup = 'sign'".encode())
+    graded = f"SELECT count(*) FROM prediction_accuracy WHERE game_date = DATE '{DAY}'"
+
+    report = book.migrate(theirs, APPLY)
+    assert report.comparison.held[DAY] == "no prediction of beta is loaded"
+    assert (report.graded, book.sql(graded).rows) == (None, [(11,)])
+
+    row = {"system_id": "beta", "player_lookup": "sign", "game_id": "0022500602", "game_date": DAY, "line_value": 22.5}
+    write(tmp_path / "beta.csv", [{**row, "predicted_value": 25, "recommendation": "OVER"}])
+    book.load("predictions", tmp_path / "beta.csv")
+    report = book.migrate(theirs, APPLY)
+    assert "1 grades would wait again" in report.comparison.held[DAY]
+    assert (report.graded, book.sql(graded).rows) == (None, [(11,)])
+
+    game = {"game_id": "0022500602", "game_date": DAY, "points": 30, "minutes_played": 30}
+    write(tmp_path / "game.csv", [{**game, "player_lookup": "sign"}])
+    book.load("actuals", tmp_path / "game.csv")
+    assert book.migrate(theirs, APPLY).graded is not None
+    assert book.sql(graded).rows == [(10,)]
+
+
+def test_what_is_named_must_be_there(book: Book, theirs: str) -> None:
+    """Columns, ours and theirs, and the table; and it must not be the book's own."""
     with pytest.raises(UsageError, match="no column nothing"):
         book.migrate(theirs, MigrateOptions(columns={"actual_value": "nothing"}))
     with pytest.raises(UsageError, match="Did you mean line_value"):
@@ -116,3 +142,36 @@ def test_values_that_cannot_be_read_stop_it(book: Book, theirs: str) -> None:
         book.migrate("public.nothing")
     with pytest.raises(UsageError, match="own table"):
         book.migrate("prediction_accuracy")
+
+
+def test_the_command_plans_and_takes_over(book: Book, theirs: str, tmp_path: Path) -> None:
+    """A table for people, one object for machines, and the codes of what went wrong."""
+    command = Command(
+        tmp_path,
+        GRADEONCE_WAREHOUSE_BOOK=book.settings.book,
+        GRADEONCE_WAREHOUSE_SCHEMA=book.settings.schema,
+        GRADEONCE_LOCK_STORE="off",
+    )
+    named = ("migrate", "gcp", "--table", theirs)
+
+    plan = command.inside(*named, "--samples", "1")
+    assert "held against our rules on 1 date(s): 11 keys stood, 2 are the same" in plan.out
+    assert "push points outcome loss -> push" in " ".join(plan.out.split())
+    assert "1 date(s) are not graded (no predictions are loaded): 2026-01-18" in plan.out
+    assert "nothing was changed; do it with --apply" in plan.err
+
+    document = command.inside(*named, "--apply", "--json").json()
+    assert (document["status"], document["rows_adopted"], document["rows_removed"]) == ("migrated", 15, 3)
+    assert {one["rule"]: one["rows"] for one in document["differences"]} == RULES
+    assert document["graded"] == [DAY]
+    assert "everything was taken over before" in command.inside(*named, "--apply").out
+
+    assert "expected OURS=THEIRS" in command.inside(*named, "--column", "line_value", code=64).err
+
+
+def test_a_folder_has_no_tables_beside_it(tmp_path: Path) -> None:
+    """The message says so, and what to do instead."""
+    with open_book(new_book(tmp_path / "book")) as book, pytest.raises(UsageError) as caught:
+        book.migrate("their_grades")
+
+    assert "gradeonce adopt" in caught.value.hint

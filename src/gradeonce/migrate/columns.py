@@ -55,11 +55,10 @@ def mapped(theirs: Sequence[str], named: Mapping[str, str]) -> Mapped:
             )
         if name.lower() not in by_lower:
             raise UsageError(f"--column {ours}={name}: the table has no column {name}.{_near(name, theirs)}")
-    found: dict[str, str] = {}
+    found = {by_lower[name.lower()]: ours for ours, name in named.items()}
     for ours in ACCURACY.column_names:
-        names = [named[ours]] if ours in named else [ours, *SYNONYMS.get(ours, ())]
-        there = [by_lower[one.lower()] for one in names if one.lower() in by_lower]
-        if there and there[0] not in found:
+        there = [by_lower[one] for one in (ours, *SYNONYMS.get(ours, ())) if one in by_lower]
+        if ours not in named and there and there[0] not in found:
             found[there[0]] = ours
     missing = [name for name in NEEDED if name not in found.values()]
     if missing:

@@ -70,6 +70,11 @@ def read_theirs(
     Raises:
         UsageError: If there is no such table, it holds no grades, or it is the book's own.
     """
+    if not warehouse.capabilities.shares_tables:
+        raise UsageError(
+            "A book in a folder has no tables beside it.",
+            hint="Export the table to a file, and adopt that: gradeonce adopt dump.parquet",
+        )
     beside = warehouse.beside()
     known = mapped(beside.reading(table, {}).columns, named)
     reading = beside.reading(table, {theirs: _BY_NAME[ours] for theirs, ours in known.columns.items()})
