@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fake_gcloud import SUBSCRIPTION, FakeProject, empty
+from gradeonce._version import __version__
 from gradeonce.cli.main import run
 from gradeonce.clock import FakeClock
 from gradeonce.errors import CloudError
@@ -457,7 +458,8 @@ def test_a_wheel_is_sent_in_place_of_the_release(project: FakeProject, ask: Ask)
     """Until a version is released; another wheel takes the place of the first."""
     for name in ("gradeonce-0.1.9-py3-none-any.whl", "gradeonce-0.2.0-py3-none-any.whl"):
         Path(name).write_bytes(b"wheel")
-        assert ask("deploy", "--wheel", name)[0] == 0
+        code, _, told = ask("deploy", "--wheel", name)
+        assert (code, "is not released" in told) == (0, False)
 
     sent = {path.name for path in Path("gradeonce-cloud").iterdir()}
     assert sent == {"deployment.json", "main.py", "requirements.txt", "gradeonce-0.2.0-py3-none-any.whl"}
@@ -465,6 +467,13 @@ def test_a_wheel_is_sent_in_place_of_the_release(project: FakeProject, ask: Ask)
     assert json.loads(ask("status", "--json")[1])["whole"]
     requirement = Path("gradeonce-cloud/requirements.txt").read_text(encoding="utf-8")
     assert requirement == "./gradeonce-0.2.0-py3-none-any.whl[gcp]\n"
+
+
+def test_a_version_that_google_cannot_install_is_told(project: FakeProject, ask: Ask) -> None:
+    """The deploy goes on, for it may be there under another name; a release is no news."""
+    code, _, told = ask("deploy", "--dry-run")
+
+    assert (code, "is not released" in told) == (0, ".dev" in __version__)
 
 
 def test_options_are_remembered(project: FakeProject, ask: Ask) -> None:

@@ -119,6 +119,10 @@ def _asked(ctx: click.Context, options: dict[str, Any], *, is_new: bool = False)
     deployment = deployment_of(load_settings(config), together)
     files = {} if is_new else written_files(Path(deployment.source))
     files = files or source_files(deployment.version, wheel=wheel, settings=config)
+    if is_new and wheel is None and ".dev" in deployment.version:
+        say(
+            f"note: {deployment.version} is not released: build a wheel, and name it with --wheel, or Google finds none"
+        )
     return _Asked(with_fingerprint(deployment, files), files, together)
 
 
