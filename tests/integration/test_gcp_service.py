@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,15 @@ def test_health_says_whether_the_settings_can_be_used(folder: Path, monkeypatch:
     assert call("GET", "/health")[0] == "200 OK"
 
 
-def test_the_function_under_its_framework(folder: Path, topic: Listener, tmp_path: Path) -> None:
+def test_the_function_under_its_framework(
+    folder: Path, topic: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A raw push becomes an event there; a held lease is 503, poison is acknowledged, and health has a page."""
     require("functions_framework")
     import functions_framework
 
+    # As in a process of its own: another test of this one may have imported it, outside of an app.
+    monkeypatch.delitem(sys.modules, "gradeonce.gcp.function", raising=False)
     (tmp_path / "main.py").write_text("from gradeonce.gcp.function import grade_on_message\n", encoding="utf-8")
     client = functions_framework.create_app("grade_on_message", str(tmp_path / "main.py")).test_client()
     push = json.loads(push_of({"target_date": DAY}))
