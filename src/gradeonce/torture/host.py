@@ -31,9 +31,6 @@ from gradeonce.torture.reader import read_over_and_over
 from gradeonce.torture.worker import Worker
 
 TICK_SECONDS = 0.01
-REACH_SECONDS = 1.0
-"""A blow that waits for a step which does not come strikes wherever the worker is."""
-
 REBIRTH_SECONDS = 0.1
 ENDING_SECONDS = 45.0
 """How long, at a pace of 1, the processes may take to finish what they do: longer than any waits for a writer."""
@@ -179,7 +176,8 @@ class Host:
             is_fit = self._orders.role_of(slot) == self._orders.role_of(wanted)
             if is_fit and life.pid and life.resume_at is None and life.blow is None:
                 life.blow = fault
-                life.strike_at = time.monotonic() + (self._orders.pace * REACH_SECONDS if fault.step else 0.0)
+                # One that waits for a step which does not come strikes wherever the worker is.
+                life.strike_at = time.monotonic() + (self._orders.reach_seconds if fault.step else 0.0)
                 if fault.step:
                     blow = Blow(fault.number, fault.kind, fault.step)
                     self._set(replace(self._controls, blows={**self._controls.blows, slot: blow}))

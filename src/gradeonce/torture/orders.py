@@ -79,6 +79,7 @@ class Orders:
         began_at: Monotonic instant at which the first worker started; 0 before.
         pace: See `Tempo`.
         breath_seconds: See `Tempo`.
+        reach_seconds: See `Tempo`.
     """
 
     folder: str
@@ -101,6 +102,7 @@ class Orders:
     began_at: float = 0.0
     pace: float = 1.0
     breath_seconds: float = 0.02
+    reach_seconds: float = 1.0
 
     @property
     def keepers(self) -> int:

@@ -133,6 +133,7 @@ def _orders(settings: Settings, options: TortureOptions, folder: Path) -> Orders
         lease_seconds=LEASE_SECONDS * tempo.pace,
         pace=tempo.pace,
         breath_seconds=tempo.breath_seconds,
+        reach_seconds=tempo.reach_seconds,
         store=settings.store,
         on_unavailable=settings.on_unavailable,
         threads=settings.threads or 1,
