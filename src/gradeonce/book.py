@@ -169,7 +169,7 @@ class Book:
         all_dates: bool = False,
         price_per_tebibyte: float | None = None,
     ) -> CostEstimate:
-        """Return what `grade` would read, where reading is billed; nothing is read and nothing is changed.
+        """Return what `grade` would read, where reading is billed; no input is read and nothing is changed.
 
         Args:
             day: See `grade`.

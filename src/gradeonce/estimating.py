@@ -34,7 +34,9 @@ class CostEstimate:
 
 
 def estimate_dates(grader: Grader, days: Sequence[date], *, price_per_tebibyte: float) -> CostEstimate:
-    """Return what grading these dates would read; nothing is read and nothing is changed.
+    """Return what grading these dates would read; no input is read and nothing is changed.
+
+    Which of the dates have predictions is asked, and that is small, but not free.
 
     Args:
         grader: Of the book.
