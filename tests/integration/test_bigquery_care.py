@@ -19,7 +19,7 @@ import pytest
 import gradeonce
 from bigquery_book import small_book
 from builders import FakeClock, ledger_findings, new_book, open_book
-from doubled import FIRST, Grade, grades_sql, hours
+from doubled import FIRST, SECOND, Grade, grades_sql, hours
 from gradeonce.book import Book
 from gradeonce.checks import CheckStatus
 from gradeonce.errors import RefusedForSafety
@@ -35,6 +35,7 @@ from gradeonce.schema import (
     DEDUPE_PLANS,
     INJURIES,
     PREDICTIONS,
+    REVISIONS,
     STAGED_PREDICTIONS,
     Column,
     ColumnType,
@@ -52,6 +53,7 @@ from their_grades import BIGQUERY_TYPES, DAY, GRADED, LATER, PREDICTED, RULES, l
 TABLES = (PREDICTIONS, STAGED_PREDICTIONS, ACTUALS, INJURIES, ACCURACY, DAILY_PERFORMANCE)
 """Those that are needed: the emulator takes the longer the more there are."""
 
+SMALL = (CHECK_RESULTS, DEDUPE_PLANS)
 THEIRS = "demo.old_nba.prediction_accuracy"
 QUOTED = "`demo`.`old_nba`.`prediction_accuracy`"
 APPLY = MigrateOptions(apply=True)
@@ -81,19 +83,26 @@ def shared(bigquery: BigQuery) -> Iterator[Connection]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
         connection = Connection(small_book())
-        small = map(layout.small_table_text, (CHECK_RESULTS, DEDUPE_PLANS))
+        small = map(layout.small_table_text, SMALL)
         theirs = ["CREATE SCHEMA `demo`.`old_nba`", table_sql(QUOTED, BIGQUERY_TYPES)]
         connection.execute(state.as_script([*map(layout.table_text, TABLES), *small, *theirs]))
         yield connection
         connection.close()
 
 
+@pytest.fixture(scope="module")
+def made(shared: Connection) -> set[str]:
+    """The tables of the book as it was made."""
+    return shared.tables()
+
+
 @pytest.fixture
-def dataset(shared: Connection) -> Connection:
+def dataset(shared: Connection, made: set[str]) -> Connection:
     """The same, and nothing in the book."""
     rows = [f"DELETE FROM `{table.name}` WHERE {everything_in(table)}" for table in TABLES]
-    filled = ("publish_fences", "ledger", "loaded_contents", CHECK_RESULTS.name, DEDUPE_PLANS.name)
+    filled = ("publish_fences", "row_tables", "ledger", "loaded_contents", REVISIONS.name, *(t.name for t in SMALL))
     texts = [*rows, *(f"DELETE FROM `{name}` WHERE TRUE" for name in filled)]
+    texts += [f"DROP TABLE `{name}`" for name in sorted(shared.tables() - made)]
     texts.append("UPDATE ledger_head SET number = 0, entry_hash = REPEAT('0', 64) WHERE TRUE")
     shared.execute(state.as_script(texts))
     return shared
@@ -372,8 +381,8 @@ def test_copies_in_a_table_that_is_not_the_books(dataset: Connection, pytestconf
             book.dedupe_apply(plan.plan_id)
 
 
-def test_rows_are_adopted_where_they_stand(dataset: Connection, pytestconfig: pytest.Config) -> None:
-    """No row moves; fence and ledger know of them from then on."""
+def test_rows_are_adopted_where_they_stand(dataset: Connection, pytestconfig: pytest.Config, tmp_path: Path) -> None:
+    """No row moves; fence and ledger know of them from then on. So does a dump, nulls in keys and all."""
     only_with_all_bigquery(pytestconfig)
     rows = spelled(grades_sql([Grade(FIRST, "ann", 8), Grade(FIRST, "ann", 9)]))
     dataset.execute(f"INSERT INTO prediction_accuracy ({columns_of(ACCURACY)}) {rows}")
@@ -386,6 +395,16 @@ def test_rows_are_adopted_where_they_stand(dataset: Connection, pytestconfig: py
         assert hours(book) == before
         assert ledger_findings(book.warehouse) == ()
         assert book.adopt("prediction_accuracy").status == "already_adopted"
+
+        grade = {"game_date": SECOND, "system_id": "alpha", "game_id": "g1", "line_value": 22.5, "predicted_value": 25}
+        write(
+            tmp_path / "dump.csv", [{**grade, "player_lookup": name, "outcome": "win"} for name in ("ann", "ann", "")]
+        )
+        dump = book.adopt(tmp_path / "dump.csv")
+
+        assert (dump.status, dump.rows, dump.null_keys) == ("adopted", 3, {"player_lookup": 1})
+        assert ledger_findings(book.warehouse) == ()
+        assert book.adopt(tmp_path / "dump.csv").status == "already_adopted"
 
 
 def test_what_workers_staged_is_merged(dataset: Connection, pytestconfig: pytest.Config, tmp_path: Path) -> None:
