@@ -7,6 +7,7 @@ passes has one.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -195,8 +196,18 @@ MADE = {("layout.sql", name) for name in ("steps", "step_state", "step_views", "
 }
 """Statements that `init` ran, or there would be no book."""
 
-PARTS = {("state.sql", "declare_read_at"), ("state.sql", "begin"), ("state.sql", "end"), ("rows.sql", "row_text")}
-"""What is only a part of others: around a transaction, inside `identified`."""
+PARTS = {
+    *(("state.sql", "declare_read_at"), ("state.sql", "begin"), ("state.sql", "end")),
+    *(("rows.sql", "row_text"), ("beside.sql", "key_text")),
+}
+"""What is only a part of others: around a transaction, inside `identified`, the key of a table beside the book's."""
+
+
+def filled(text: str, slots: Mapping[str, str]) -> str:
+    """Return a statement with its slots filled; slots that it has not are none of its business."""
+    for slot, value in slots.items():
+        text = text.replace(f"{{{slot}}}", value)
+    return text
 
 
 def own_cases(connection: Connection) -> dict[tuple[str, str], tuple[dict[str, str], dict[str, Any]]]:
@@ -213,7 +224,28 @@ def own_cases(connection: Connection) -> dict[tuple[str, str], tuple[dict[str, s
     step = {"version": "v", "at": "2026-01-01T00:00:00+00:00"}
     head = {"number": 1, "entry_hash": "e", "old_number": 0, "old_hash": "0" * 64}
     none: dict[str, str] = {}
+    beside = statements(OWN, "beside.sql")
+    copies = {
+        "table": place.name,
+        "within": place.within(days),
+        "key_text": beside["key_text"].replace("{parts}", "t.`outcome`"),
+        "backup": f"({place.rows(days)})",
+        "columns": columns_of(table),
+        "order": "t.`outcome`",
+        "by": "`outcome`",
+    }
+    doubled = filled(beside["doubled"], {**copies, "order": "k.decides"})
+    digest = filled(beside["standing_digest"], copies)
     return {
+        **{
+            ("beside.sql", name): (copies, {})
+            for name in ("backup_digest", "standing_digest", "take_out", "put_kept", "put_back", "restorable")
+        },
+        ("beside.sql", "doubled"): ({**copies, "order": "k.decides"}, {}),
+        **{("beside.sql", name): ({**copies, "doubled": doubled}, {}) for name in ("by_copies", "digests", "samples")},
+        ("beside.sql", "back_up"): ({**copies, "backup": "`a_backup`"}, {}),
+        ("beside.sql", "refuse_others"): ({"expected": "0"}, {}),
+        ("beside.sql", "refuse_changed"): ({"digest": digest, "expected": hashlib.md5(b"").hexdigest()}, {}),
         ("layout.sql", "steps_done"): (none, {}),
         ("mapped.sql", "mapped"): (none, {}),
         ("mapped.sql", "remember"): (
@@ -273,18 +305,19 @@ def own_cases(connection: Connection) -> dict[tuple[str, str], tuple[dict[str, s
 def test_every_statement_of_our_own_is_one_there(connection: Connection) -> None:
     """A single statement by a dry run; what has conditions by running it in a transaction that is taken back."""
     cases = own_cases(connection)
-    files = ("layout.sql", "mapped.sql", "rows.sql", "state.sql")
+    files = ("beside.sql", "layout.sql", "mapped.sql", "rows.sql", "state.sql")
+    assert set(files) == {path.name for path in Path(layout.__file__).with_name("sql").glob("*.sql")}
     names = {(filename, name) for filename in files for name in statements(OWN, filename)}
     assert names == {*cases, *MADE, *PARTS}
 
     before = connection.query(statements(OWN, "state.sql")["head"], ours=False).rows[0][:2]
     for (filename, name), (slots, params) in cases.items():
-        text = statements(OWN, filename)[name]
-        for slot, value in slots.items():
-            text = text.replace(f"{{{slot}}}", value)
+        text = filled(statements(OWN, filename)[name], slots)
         if ";\n" not in text and not text.startswith(("IF", "SELECT n.read_at")):
             connection.estimate(text, params, ours=False)
             continue
         declared = "DECLARE read_at STRING DEFAULT 'now';\n" if "read_at" in text else ""
-        connection.execute(f"{declared}BEGIN TRANSACTION;\n{text};\nROLLBACK TRANSACTION", params)
+        # What looks at the rows of the statement before it has one here that touches none.
+        begun = "BEGIN TRANSACTION;\nDELETE FROM mapped_tables WHERE FALSE"
+        connection.execute(f"{declared}{begun};\n{text};\nROLLBACK TRANSACTION", params)
     assert connection.query(statements(OWN, "state.sql")["head"], ours=False).rows[0][:2] == before
