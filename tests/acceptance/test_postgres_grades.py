@@ -75,6 +75,6 @@ def test_a_real_slate_is_graded_the_same(both: tuple[Command, Command], real_dat
 
     here, there = both
     assert differences(graded_rows(there, slate.start, slate.end), slate.expected(real_data)) == ""
-    for table in ("player_prop_predictions", "player_game_actuals", "prediction_accuracy"):
+    for table in ("player_prop_predictions", "player_game_actuals", "prediction_accuracy", "system_daily_performance"):
         fences = FENCES.replace("$TABLE", f"'{table}'")
         assert there.query(fences) == here.query(fences)

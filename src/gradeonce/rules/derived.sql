@@ -2,12 +2,13 @@
 
 -- name: paid
 -- Grades with what each of them weighs. A bet is a final line that won or lost, with a stake of 1; an error is that of
--- anybody who played, on every line. A price that is no American odds is none.
+-- anybody who played, on every line. A price that is no American odds is none. A profit has nine places: an engine that
+-- divides in binary rounds to the same ninth place as one that divides in decimals, for odds of any size that are offered.
 SELECT
     *,
     CASE
         WHEN outcome = 'loss' THEN -1
-        ELSE CAST(CASE WHEN odds > 0 THEN odds / 100.0 ELSE 100.0 / -odds END AS DECIMAL(38, 15))
+        ELSE CAST(CASE WHEN odds > 0 THEN odds / 100.0 ELSE 100.0 / -odds END AS DECIMAL(38, 9))
     END AS profit,
     CAST(CASE WHEN prediction_correct THEN 1 - confidence ELSE confidence END AS DECIMAL(18, 9)) AS confidence_error
 FROM (
