@@ -13,6 +13,7 @@ from servers import (
     PLAIN_BIGQUERY,
     bigquery,
     firestore,
+    only_with_all_bigquery,
     postgres,
     pubsub,
     secret_manager,
@@ -30,6 +31,12 @@ def real_data() -> Path:
     if not (REAL_DATA / "boxscores_official.csv.gz").is_file():
         pytest.skip(f"the real data is not here: {REAL_DATA} holds no boxscores_official.csv.gz")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def all_bigquery(pytestconfig: pytest.Config) -> None:
+    """Skip a test that takes long on the BigQuery emulator, unless it was asked for."""
+    only_with_all_bigquery(pytestconfig)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

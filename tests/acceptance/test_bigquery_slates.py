@@ -82,6 +82,7 @@ def make_both(bigquery: BigQuery, data: Path, folder: Path, dataset: str) -> tup
     return here, there
 
 
+@pytest.mark.usefixtures("all_bigquery")
 def test_a_small_real_slate_is_graded_the_same(bigquery: BigQuery, real_data: Path, tmp_path: Path) -> None:
     """Three days of real lines, box scores and injury reports; an independent computation agrees, too."""
     (tmp_path / "data").mkdir()

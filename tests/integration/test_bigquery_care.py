@@ -167,6 +167,7 @@ def test_a_plan_of_a_move_changes_nothing(dataset: Connection) -> None:
     assert by_rule(plan) == RULES
 
 
+@pytest.mark.usefixtures("all_bigquery")
 def test_copies_are_removed_and_brought_back(dataset: Connection) -> None:
     """Planned, applied, verified, rolled back, applied again; a backup holds what stood, and the ledger holds."""
     with opened(dataset) as book:

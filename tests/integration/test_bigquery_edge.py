@@ -134,6 +134,7 @@ def test_a_commit_that_the_server_aborts_is_sent_again(bigquery: BigQuery, edge:
             book.close()
 
 
+@pytest.mark.usefixtures("all_bigquery")
 def test_a_conflict_in_unknown_words_is_told_by_what_stands(
     warehouse: BigQueryWarehouse, edge: Edge, bigquery: BigQuery, url: str
 ) -> None:

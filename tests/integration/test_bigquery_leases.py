@@ -15,6 +15,7 @@ from servers import BigQuery, Firestore
 DAY = "2026-01-01"
 
 
+@pytest.mark.usefixtures("all_bigquery")
 def test_tokens_go_on_above_the_fence_when_firestore_forgot_them(
     bigquery: BigQuery, firestore: Firestore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ def outcomes(book: Book) -> list[tuple[Any, ...]]:
     ).rows
 
 
+@pytest.mark.usefixtures("all_bigquery")
 def test_a_pipelines_predictions_are_graded_into_a_table_of_its_own(theirs: Connection) -> None:
     """Nothing is loaded; what moves is noticed; a correction changes one row; the ledger holds over the table."""
     # What is missing is told line by line, and init refuses with the same.

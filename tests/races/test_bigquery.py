@@ -85,6 +85,7 @@ def test_first_writes_of_an_empty_partition_at_once_land_once(
     assert ledger_findings(book.warehouse) == ()
 
 
+@pytest.mark.usefixtures("all_bigquery")
 def test_publishes_struck_at_a_step_land_whole_or_not_at_all(book: Book, url: str) -> None:
     """11 becomes 12 on four days at once; three processes are killed, one is stopped until 12 stands (G2, G3, G4).
 

@@ -16,6 +16,9 @@ from gradeonce.rules import RuleSettings
 from gradeonce.schema import OUTCOMES, PREDICTIONS
 from small_book import DAY, NEXT_MORNING, SmallBook
 
+NINTH_PLACE = 1e-9
+"""To which a bet is paid, so that every warehouse pays the same."""
+
 
 @pytest.fixture
 def book() -> Iterator[SmallBook]:
@@ -99,8 +102,8 @@ def test_roi_takes_the_price_of_the_side_that_was_bet(book) -> None:
     total = report(book).total
 
     assert total.roi.n == 3
-    assert total.roi.value == pytest.approx(roi([150, -120, None], [True, False, True]).value, abs=1e-12)
-    assert total.profit_units == pytest.approx(1.5 - 1 + 100 / 110, abs=1e-12)
+    assert total.roi.value == pytest.approx(roi([150, -120, None], [True, False, True]).value, abs=NINTH_PLACE)
+    assert total.profit_units == pytest.approx(1.5 - 1 + 100 / 110, abs=NINTH_PLACE)
     assert (total.bets_at_real_price, total.bets_at_assumed_price) == (2, 1)
 
 
@@ -112,7 +115,7 @@ def test_a_price_that_is_no_american_odds_is_assumed_instead(book) -> None:
     total = report(book).total
 
     assert (total.bets_at_real_price, total.bets_at_assumed_price) == (0, 2)
-    assert total.roi.value == pytest.approx((100 / 110 - 1) / 2, abs=1e-12)
+    assert total.roi.value == pytest.approx((100 / 110 - 1) / 2, abs=NINTH_PLACE)
 
 
 def test_brier_score_is_over_decided_final_lines_with_a_confidence(book) -> None:
@@ -316,4 +319,4 @@ def test_sums_of_the_engine_give_what_the_sequences_give(book, rows) -> None:
     assert total.within_3 == share_within(predicted, actual, 3)
     assert total.win_rate == hit_rate(sum(won), len(won) - sum(won))
     assert total.brier_score == brier_score([row[4] for row in rows], won)
-    assert total.roi.value == pytest.approx(roi([row[3] for row in rows], won).value, abs=1e-12)
+    assert total.roi.value == pytest.approx(roi([row[3] for row in rows], won).value, abs=NINTH_PLACE)
