@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradeonce.chain import Entry, canonical_json, seal
+from gradeonce.chain import Entry, seal
 from gradeonce.clock import Clock
 from gradeonce.errors import (
     GradeonceError,
@@ -26,6 +26,7 @@ from gradeonce.statements import statement
 from gradeonce.warehouses.base import OnStep, Params, Rows
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.definitions import defined_table, definition
+from gradeonce.warehouses.entries import entry_of_row, row_of_entry
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def all_fences(connection: Connection) -> list[Fence]:
 
 def entries(connection: Connection) -> list[Entry]:
     """Return the whole chain, oldest first."""
-    return [_entry(row) for row in connection.query(sql("entries"), ours=False).dicts()]
+    return [entry_of_row(row) for row in connection.query(sql("entries"), ours=False).dicts()]
 
 
 def now_and_tables(connection: Connection) -> tuple[str, list[Table]]:
@@ -195,7 +196,7 @@ class Commit:
                 "old_hash": previous,
                 "number": last.number if last else number,
                 "entry_hash": last.entry_hash if last else previous,
-                "entries": json.dumps([_row(link) for link in links]),
+                "entries": json.dumps([row_of_entry(link) for link in links]),
             }
             if last is not None:
                 sent.append(links)
@@ -318,42 +319,3 @@ def _sealed(drafts: Sequence[EntryDraft], number: int, previous: str, at: str) -
 
 def _pause(clock: Clock, jitter: random.Random, attempt: int) -> None:
     clock.sleep(jitter.uniform(0, min(2.0, 0.05 * 2**attempt)))
-
-
-def _row(entry: Entry) -> dict[str, str | int]:
-    draft = entry.draft
-    return {
-        "number": entry.number,
-        "at": entry.at,
-        "kind": draft.kind,
-        "run_id": draft.run_id,
-        "table_name": draft.table,
-        "partition": draft.partition,
-        "status": draft.status,
-        "token": draft.token,
-        "seq": draft.seq,
-        "rows": draft.rows,
-        "content_hash": draft.content_hash,
-        "holder": draft.holder,
-        "details": canonical_json(draft.details),
-        "previous_hash": entry.previous_hash,
-        "entry_hash": entry.entry_hash,
-    }
-
-
-def _entry(row: Mapping[str, Any]) -> Entry:
-    # Any: the columns are texts and numbers.
-    draft = EntryDraft(
-        kind=row["kind"],
-        run_id=row["run_id"],
-        table=row["table_name"],
-        partition=row["partition"],
-        status=row["status"],
-        token=row["token"],
-        seq=row["seq"],
-        rows=row["rows"],
-        content_hash=row["content_hash"],
-        holder=row["holder"],
-        details=json.loads(row["details"]),
-    )
-    return Entry(row["number"], row["at"], draft, row["previous_hash"], row["entry_hash"])

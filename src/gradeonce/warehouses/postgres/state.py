@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from gradeonce.chain import Entry, canonical_json, seal
+from gradeonce.chain import Entry, seal
 from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import Rows
 from gradeonce.warehouses.definitions import defined_table, definition
+from gradeonce.warehouses.entries import entry_of_row, row_of_entry
 from gradeonce.warehouses.postgres.connection import Session
 
 
@@ -126,14 +127,14 @@ def append(session: Session, drafts: Sequence[EntryDraft]) -> list[Entry]:
         entry = seal(number + 1, at, draft, previous)
         number, previous = entry.number, entry.entry_hash
         entries.append(entry)
-    rows = json.dumps([_row(entry) for entry in entries])
+    rows = json.dumps([row_of_entry(entry) for entry in entries])
     session.execute(sql("add_entries"), {"entries": rows, "number": number, "entry_hash": previous})
     return entries
 
 
 def entries(session: Session) -> list[Entry]:
     """Return the whole chain, oldest first."""
-    return [_entry(row) for row in session.query(sql("entries")).dicts()]
+    return [entry_of_row(row) for row in session.query(sql("entries")).dicts()]
 
 
 def tables(session: Session) -> list[Table]:
@@ -156,41 +157,3 @@ def _refuse_other(table: Table, remembered: str) -> None:
             f"A table {table.name} with other columns, key or stamps stands in this book already.",
             hint="Publish it under another name.",
         )
-
-
-def _row(entry: Entry) -> dict[str, str | int]:
-    draft = entry.draft
-    return {
-        "number": entry.number,
-        "at": entry.at,
-        "kind": draft.kind,
-        "run_id": draft.run_id,
-        "table_name": draft.table,
-        "partition": draft.partition,
-        "status": draft.status,
-        "token": draft.token,
-        "seq": draft.seq,
-        "rows": draft.rows,
-        "content_hash": draft.content_hash,
-        "holder": draft.holder,
-        "details": canonical_json(draft.details),
-        "previous_hash": entry.previous_hash,
-        "entry_hash": entry.entry_hash,
-    }
-
-
-def _entry(row: Mapping[str, str]) -> Entry:
-    draft = EntryDraft(
-        kind=row["kind"],
-        run_id=row["run_id"],
-        table=row["table_name"],
-        partition=row["partition"],
-        status=row["status"],
-        token=int(row["token"]),
-        seq=int(row["seq"]),
-        rows=int(row["rows"]),
-        content_hash=row["content_hash"],
-        holder=row["holder"],
-        details=json.loads(row["details"]),
-    )
-    return Entry(int(row["number"]), row["at"], draft, row["previous_hash"], row["entry_hash"])
