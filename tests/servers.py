@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -44,13 +45,26 @@ def only_with_all_bigquery(config: pytest.Config) -> None:
         pytest.skip(f"{NOT_TESTED}: it takes minutes on the BigQuery emulator; `pytest {ALL_BIGQUERY}` runs it")
 
 
+def free_port() -> int:
+    """Return a port that is free, and that no client is given before the server has it.
+
+    Systems give clients ports from 32768 on, and tests make connections by the thousand.
+    """
+    for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no port is free")
+
+
 class Server(ABC):
     """A server that a test may stop, kill, pause and start again on the same port. Always used as a context."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="gradeonce-server-"))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -331,9 +345,7 @@ class BigQuery(Server):
         """
         super().__init__()
         self._environment, self._as_published = environment, as_published
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._storage_port: int = probe.getsockname()[1]
+        self._storage_port = free_port()
 
     @property
     def url(self) -> str:
