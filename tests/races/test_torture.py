@@ -275,7 +275,7 @@ def test_an_interrupted_torture_leaves_nothing_behind(
     pids = processes_of(history)
 
     judge.send_signal(blow)
-    code = judge.wait(END_SECONDS)
+    code = judge.wait(PATIENCE_SECONDS)
 
     assert code == (130 if blow is signal.SIGINT else -blow)
     wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all processes")
