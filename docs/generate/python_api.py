@@ -80,15 +80,16 @@ def _thing(name: str, thing: Any) -> list[str]:
 
 def _class(name: str, thing: Any) -> list[str]:
     parts = [f"### {name}", markdown(thing.__doc__, leave_out=("Attributes",))]
+    members = _members(thing)
     if issubclass(thing, Enum):
         parts.append(f"Values: {', '.join(f'`{member.value}`' for member in thing)}.")
     elif is_dataclass(thing):
         meanings = attributes(thing)
         rows = [(f"`{f.name}`", f"`{f.type}`", meanings.get(f.name, "")) for f in fields(thing)]
         parts.append(table(("attribute", "type", "meaning"), rows))
-    elif "__init__" in vars(thing) and thing.__init__.__doc__ and not getattr(thing, "_is_protocol", False):
+    elif "__init__" in members and thing.__init__.__doc__ and not getattr(thing, "_is_protocol", False):
         parts += [_signature(name, thing.__init__), markdown(thing.__init__.__doc__)]
-    for method_name, method in vars(thing).items():
+    for method_name, method in members.items():
         if method_name.startswith("_"):
             continue
         if isinstance(method, property):
@@ -96,6 +97,15 @@ def _class(name: str, thing: Any) -> list[str]:
         elif inspect.isfunction(method) and not issubclass(thing, Enum):
             parts += [_signature(f"{name}.{method_name}", method), markdown(method.__doc__)]
     return parts
+
+
+def _members(thing: type) -> dict[str, Any]:
+    """Return a class's own members, then those of bases that nobody reads of anywhere else."""
+    found = dict(vars(thing))
+    for base in thing.__mro__[1:]:
+        if base.__module__.startswith("gradeonce.") and not base.__module__.startswith(tuple(SECTIONS)[1:]):
+            found |= {name: member for name, member in vars(base).items() if name not in found}
+    return found
 
 
 def _signature(name: str, function: Any) -> str:

@@ -87,6 +87,22 @@ class AdoptOptions:
     dry_run: bool = False
 
 
+def adopt(
+    warehouse: Warehouse,
+    settings: Settings,
+    clock: Clock,
+    what: str | Path | Sequence[str | Path],
+    options: AdoptOptions,
+    *,
+    on_step: OnStep = ignore_steps,
+) -> AdoptReport:
+    """Adopt the rows of our table of grades if `what` is its name, ours or the user's; else files."""
+    if what in (ACCURACY.name, settings.tables.get(ACCURACY.name)):
+        return adopt_table(warehouse, clock, dry_run=options.dry_run, on_step=on_step)
+    files = [Path(what)] if isinstance(what, str | Path) else [Path(file) for file in what]
+    return adopt_files(warehouse, settings, clock, files, options, on_step=on_step)
+
+
 def adopt_files(
     warehouse: Warehouse,
     settings: Settings,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders import FakeClock, graded, land_actuals, land_season, ledger_findings, new_book, open_book
-from gradeonce.book import Book, break_lease
+from gradeonce.book import Book
 from gradeonce.errors import LeaseHeld, LeaseLost, RefusedForSafety, TransientWarehouseError
 from gradeonce.leases import LeaseRecord, MemoryLeases
 from gradeonce.schema import ACCURACY
@@ -194,10 +194,10 @@ def test_breaking_a_lease_needs_its_token_and_leaves_a_trace(book: Book) -> None
     book.leases.try_acquire(KEY, holder="stuck", ttl_seconds=60, floor=4)
 
     with pytest.raises(RefusedForSafety, match=r"grading/2026-01-01 was not released: .* token 5, not token 4"):
-        break_lease(book, KEY, token=4)
-    assert break_lease(book, KEY, token=5, reason="its machine is gone") == "stuck"
+        book.break_lease(KEY, token=4)
+    assert book.break_lease(KEY, token=5, reason="its machine is gone") == "stuck"
     with pytest.raises(RefusedForSafety, match="it is not held"):
-        break_lease(book, KEY, token=5)
+        book.break_lease(KEY, token=5)
 
     (trace,) = (entry.draft for entry in book.warehouse.entries() if entry.draft.kind == "lease_broken")
     assert (trace.token, trace.holder, trace.details["reason"]) == (5, "stuck", "its machine is gone")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -95,6 +95,27 @@ def announce(
         _log.error("alerts_not_recorded problems=%d error=%s", len(found), error.message)
         return _tell_without_memory(found, channels, settings, clock)
     return replace(done, messages=tuple(messages))
+
+
+def announce_safely(
+    announce: Callable[..., Announced], problems: Sequence[Problem], *, scope: Sequence[str] = ()
+) -> Announced | None:
+    """Announce beside a job that has its own outcome: a fault in here is logged and hides neither result nor error.
+
+    Args:
+        announce: `Book.announce`.
+        problems: See `announce`.
+        scope: See `announce`.
+
+    Returns:
+        What was announced; None if that broke.
+    """
+    try:
+        return announce(problems, scope=scope)
+    except Exception:  # noqa: BLE001
+        # What is done is done, and what failed has its own error: the caller goes on with that.
+        _log.exception("alerting_failed problems=%d", len(problems))
+        return None
 
 
 def retry(warehouse: Warehouse, settings: Settings, clock: Clock, *, on_step: OnStep = ignore_steps) -> Announced:

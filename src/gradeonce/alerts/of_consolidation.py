@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gradeonce.alerts.announce import Announced, announce_safely
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.errors import ConfigError, GradeonceError, UsageError
 from gradeonce.schema import PREDICTIONS
+
+if TYPE_CHECKING:
+    from gradeonce.staging import ConsolidationReport
+
+
+def consolidate_and_tell(
+    consolidate: Callable[[], ConsolidationReport], announce: Callable[..., Announced], batch: str
+) -> ConsolidationReport:
+    """Consolidate a batch, and tell the channels that it failed or is well again.
+
+    Args:
+        consolidate: Does it.
+        announce: `Book.announce`.
+        batch: Which one.
+    """
+    try:
+        report = consolidate()
+    except Exception as error:
+        announce_safely(announce, failed_consolidation(batch, error))
+        raise
+    announce_safely(announce, [], scope=[consolidation_identity(batch)])
+    return report
 
 
 def consolidation_identity(batch: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gradeonce.alerts.announce import Announced, announce_safely
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.errors import ConfigError, GradeonceError, LeaseHeld, LeaseLost, UsageError
 
@@ -25,6 +27,27 @@ _UNLOCKED = Problem(
     place="[lock] store",
     command="gradeonce locks list",
 )
+
+
+def grade_and_tell(
+    grade: Callable[[], GradeReport], announce: Callable[..., Announced], settings: Settings
+) -> GradeReport:
+    """Grade, and tell the channels what failed and what is well again. What becomes of the telling changes nothing.
+
+    Args:
+        grade: Does it.
+        announce: `Book.announce`.
+        settings: Say which coverage is low.
+    """
+    try:
+        report = grade()
+    except Exception as error:
+        problem = failed_grading(error)
+        if problem is not None:
+            announce_safely(announce, [problem])
+        raise
+    problems, scope = grading_problems(report, settings)
+    return replace(report, alerts=announce_safely(announce, problems, scope=scope))
 
 
 def grading_problems(report: GradeReport, settings: Settings) -> tuple[list[Problem], list[str]]:

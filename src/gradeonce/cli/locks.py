@@ -74,10 +74,8 @@ def release(ctx: click.Context, key: str, token: int, reason: str, as_json: bool
     The token must be that of the claim you saw: if somebody else took the lease meanwhile, nothing happens. The
     former holder cannot publish any more once a successor has. A line in the ledger says who broke what.
     """
-    from gradeonce.book import break_lease
-
     with open_from_context(ctx) as book:
-        broken = break_lease(book, key, token=token, reason=reason)
+        broken = book.break_lease(key, token=token, reason=reason)
     if as_json:
         emit_json({"schema_version": SCHEMA_VERSION, "released": key, "token": token, "holder": broken})
     else:

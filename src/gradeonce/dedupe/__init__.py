@@ -4,6 +4,7 @@ from gradeonce.dedupe.apply import Applied, apply_plan
 from gradeonce.dedupe.backups import Backup, Dropped, drop_expired, list_backups
 from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.plan import Keep, Plan, PlannedPartition, SampleKey, make_plan
+from gradeonce.dedupe.planning import plan_table
 from gradeonce.dedupe.rollback import RolledBack, roll_back
 from gradeonce.dedupe.verify import Finding, Verified, verify_plan
 
@@ -23,6 +24,7 @@ __all__ = [
     "drop_expired",
     "list_backups",
     "make_plan",
+    "plan_table",
     "roll_back",
     "verify_plan",
 ]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from gradeonce.alerts.announce import announce_safely
 from gradeonce.alerts.of_grading import failed_grading, grading_problems
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.backfill import GradeReport
-from gradeonce.book import Book, leases_of
+from gradeonce.book import Book
 from gradeonce.clock import Clock, SystemClock
 from gradeonce.config import Settings
 from gradeonce.errors import CompletionError, GradeonceError, LeaseLost, UsageError
@@ -21,6 +22,7 @@ from gradeonce.gcp.envelope import Envelope
 from gradeonce.gcp.handled import Handled, HandledEvents
 from gradeonce.gcp.message import GradeMessage, read_message
 from gradeonce.gcp.topic import Publishes, topic_of
+from gradeonce.leases.opening import leases_of
 from gradeonce.publish import ignore_steps
 from gradeonce.schema import ACCURACY
 from gradeonce.statements import statement
@@ -235,11 +237,7 @@ class _Turn:
             self._announce([problem], [])
 
     def _announce(self, problems: Sequence[Problem], scope: Sequence[str]) -> None:
-        try:
-            self.book.announce(problems, scope=scope)
-        except Exception:  # noqa: BLE001
-            # What was graded is graded, and what failed has its own error: neither may be hidden by a fault in here.
-            _log.exception("alerting_failed problems=%d", len(problems))
+        announce_safely(self.book.announce, problems, scope=scope)
 
     def _is_tried_for_long(self) -> bool:
         """Say whether somebody should know that the message is still not done."""

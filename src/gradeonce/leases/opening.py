@@ -14,10 +14,26 @@ from gradeonce.leases.postgres_store import PostgresLeases
 from gradeonce.leases.redis_store import RedisLeases
 
 if TYPE_CHECKING:
+    from gradeonce.config import Settings
     from gradeonce.leases.store import LeaseStore
 
 _MEMORY = MemoryLeases()
 """Everything in one process that names `memory` means the same store."""
+
+
+def leases_of(settings: Settings, clock: Clock) -> LeaseStore:
+    """Open the lease store of a book. Switched off, there is still the book's own to look at, with what was claimed.
+
+    Raises:
+        ConfigError: If the settings name none that can be.
+    """
+    from gradeonce.leases.sqlite_store import SqliteLeases
+    from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
+
+    if settings.book_is_url and settings.store in ("sqlite", "off"):
+        return store_beside(settings.book, settings.schema)
+    catalog = settings.book_path / CATALOG_FILE
+    return open_store(settings.store, catalog=catalog, clock=clock) or SqliteLeases(catalog, clock=clock)
 
 
 def store_beside(book: str, schema: str) -> LeaseStore:
