@@ -1,4 +1,7 @@
-"""What a book can be asked. Nothing in here changes a row, a fence, the ledger, or what else it remembers."""
+"""What a book can be asked. Nothing in here changes a row, a fence, the ledger, or what else it remembers.
+
+A fence that has accepted nothing may come of it: whoever looks at a partition first makes that.
+"""
 
 from __future__ import annotations
 
