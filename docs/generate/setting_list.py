@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from docstrings import table
 
-from gradeonce.config import ENVIRONMENT_PREFIX, Settings, shown_settings
+from gradeonce.config import ENVIRONMENT_PREFIX, Settings
+from gradeonce.config_text import shown_settings
 from gradeonce.schema import ROW_TABLES
 
 INTRO = """# Settings

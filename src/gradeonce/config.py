@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradeonce.errors import ConfigError
-from gradeonce.schema import ROW_TABLES, SMALL_STATE, SMALL_TABLES, VIEWS
+from gradeonce.own_tables import named_columns, named_tables
 
 CONFIG_FILE = "gradeonce.toml"
 ENVIRONMENT_PREFIX = "GRADEONCE_"
@@ -32,8 +32,8 @@ def _setting(
     # Any: dataclasses.field() is typed as the type of the field it stands for.
     metadata = {"section": section, "help": help_text, "choices": choices, "schemes": schemes, "above": above}
     metadata["is_secret"] = is_secret
-    if isinstance(default, tuple):
-        return field(default_factory=lambda: default, metadata=metadata, repr=not is_secret)
+    if isinstance(default, tuple | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata, repr=not is_secret)
     return field(default=default, metadata=metadata)
 
 
@@ -180,27 +180,9 @@ class Settings:
     alert_after_seconds: float = _setting(
         "function", 900.0, "A message that is tried again is alerted once it is this old.", above=-1
     )
-    tables: Mapping[str, str] = field(
-        default_factory=dict,
-        metadata={
-            "section": "tables",
-            "help": "Physical table names.",
-            "choices": (),
-            "schemes": (),
-            "above": 0,
-            "is_secret": False,
-        },
-    )
-    columns: Mapping[str, Mapping[str, str]] = field(
-        default_factory=dict,
-        metadata={
-            "section": "columns",
-            "help": "Column names of those tables, by our table and column.",
-            "choices": (),
-            "schemes": (),
-            "above": 0,
-            "is_secret": False,
-        },
+    tables: Mapping[str, str] = _setting("tables", {}, "Physical table names.")
+    columns: Mapping[str, Mapping[str, str]] = _setting(
+        "columns", {}, "Column names of those tables, by our table and column."
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     base_folder: Path = field(default_factory=Path.cwd, repr=False, compare=False)
@@ -231,10 +213,13 @@ class Settings:
         return (self.base_folder / Path(self.check_folder).expanduser()).resolve() if self.check_folder else None
 
 
-_FIELDS = {f.name: f for f in fields(Settings) if f.metadata}
-_BY_SECTION: dict[str, dict[str, str]] = {}
-for _name, _field in _FIELDS.items():
-    _BY_SECTION.setdefault(_field.metadata["section"], {})[_name] = _name
+SETTINGS = {f.name: f for f in fields(Settings) if f.metadata}
+"""Every setting by its name, with what is known of it."""
+
+SECTIONS: dict[str, list[str]] = {}
+"""Names of the settings, by section."""
+for _name, _field in SETTINGS.items():
+    SECTIONS.setdefault(_field.metadata["section"], []).append(_name)
 
 
 def load_settings(
@@ -259,7 +244,7 @@ def load_settings(
     here = (folder or Path.cwd()).resolve()
     path = config.expanduser().resolve() if config else find_config(here)
     values: dict[str, Any] = {}
-    origins = dict.fromkeys(_FIELDS, "default")
+    origins = dict.fromkeys(SETTINGS, "default")
     if path is not None:
         for name, value in _from_file(path).items():
             values[name], origins[name] = value, str(path)
@@ -290,30 +275,29 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}.") from error
     values: dict[str, Any] = {}
     for section, content in document.items():
-        if section not in _BY_SECTION or not isinstance(content, dict):
-            known = ", ".join(f"[{name}]" for name in _BY_SECTION)
+        if section not in SECTIONS or not isinstance(content, dict):
+            known = ", ".join(f"[{name}]" for name in SECTIONS)
             raise ConfigError(f"{path}: unknown section [{section}]; expected one of {known}.{_meant(section)}")
         if section == "tables":
-            values["tables"] = _tables(content, str(path))
+            values["tables"] = named_tables(content, str(path))
             continue
         if section == "columns":
-            values["columns"] = _columns(content, document.get("tables", {}), str(path))
+            values["columns"] = named_columns(content, document.get("tables", {}), str(path))
             continue
         for key, value in content.items():
-            name = _BY_SECTION[section].get(key)
-            if name is None:
+            if key not in SECTIONS[section]:
                 raise ConfigError(
                     f"{path}: unknown key {key!r} in [{section}]; "
-                    f"expected one of {', '.join(_BY_SECTION[section])}.{_meant(key)}"
+                    f"expected one of {', '.join(SECTIONS[section])}.{_meant(key)}"
                 )
-            values[name] = _checked(name, value, f"{path}: [{section}] {key}")
-            _refuse_written_secrets(name, values[name], f"{path}: [{section}] {key}")
+            values[key] = _checked(key, value, f"{path}: [{section}] {key}")
+            _refuse_written_secrets(key, values[key], f"{path}: [{section}] {key}")
     return values
 
 
 def _refuse_written_secrets(name: str, value: Any, where: str) -> None:
     # Any: the value of any setting. A settings file is copied, mailed and committed; an address in it is given away.
-    if _FIELDS[name].metadata["is_secret"] and not all(is_reference(item) for item in value):
+    if SETTINGS[name].metadata["is_secret"] and not all(is_reference(item) for item in value):
         raise ConfigError(
             f"{where} holds an address, which is a secret; expected where it is: env:NAME, file:PATH or secret://...",
             hint=f"Put it into the environment variable {ENVIRONMENT_PREFIX}ALERTS_{name.upper()}, or into a file.",
@@ -328,13 +312,13 @@ def is_reference(text: str) -> bool:
 def _meant(word: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(word, [*_BY_SECTION, *_FIELDS], n=1)
+    near = difflib.get_close_matches(word, [*SECTIONS, *SETTINGS], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     found = {}
-    for name, setting in _FIELDS.items():
+    for name, setting in SETTINGS.items():
         variable = f"{ENVIRONMENT_PREFIX}{setting.metadata['section']}_{name}".upper()
         if variable in environment and name not in ("tables", "columns"):
             found[name] = (variable, environment[variable])
@@ -342,7 +326,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, st
 
 
 def _parse(name: str, text: str, where: str) -> Any:
-    kind = str(_FIELDS[name].type)
+    kind = str(SETTINGS[name].type)
     if kind == "bool":
         if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
             raise ConfigError(f"{where} is {text!r}; expected true or false.")
@@ -356,7 +340,7 @@ def _parse(name: str, text: str, where: str) -> Any:
             return [float(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise ConfigError(f"{where} is {text!r}; expected {_expected(name)}.") from error
-    if kind == "tuple[str, ...]" and _FIELDS[name].metadata["is_secret"]:
+    if kind == "tuple[str, ...]" and SETTINGS[name].metadata["is_secret"]:
         # An address may hold a comma, but never a space.
         return text.split()
     if kind == "tuple[str, ...]":
@@ -365,7 +349,7 @@ def _parse(name: str, text: str, where: str) -> Any:
 
 
 def _expected(name: str) -> str:
-    setting = _FIELDS[name]
+    setting = SETTINGS[name]
     if setting.metadata["choices"]:
         urls = [f"{scheme}://..." for scheme in setting.metadata["schemes"]]
         return "one of " + ", ".join([*(repr(choice) for choice in setting.metadata["choices"]), *urls])
@@ -381,7 +365,7 @@ def _expected(name: str) -> str:
 
 
 def _checked(name: str, value: Any, where: str) -> Any:
-    setting = _FIELDS[name]
+    setting = SETTINGS[name]
     kind = str(setting.type)
     if setting.metadata["is_secret"] and isinstance(value, str):
         value = [value]
@@ -423,80 +407,6 @@ def _checked(name: str, value: Any, where: str) -> Any:
     return value
 
 
-def _tables(content: Mapping[str, Any], where: str) -> dict[str, str]:
-    known = [table.name for table in ROW_TABLES]
-    for name, physical in content.items():
-        if name not in known:
-            raise ConfigError(f"{where}: [tables] {name} is not a table; expected one of {', '.join(known)}.")
-        if not isinstance(physical, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", physical):
-            raise ConfigError(f"{where}: [tables] {name} is {physical!r}; expected a table name.")
-        taken = [
-            *SMALL_STATE,
-            *VIEWS,
-            *(table.name for table in SMALL_TABLES),
-            *(other for other in known if other != name),
-        ]
-        taken += [other for key, other in content.items() if key != name]
-        if physical.lower() in [str(other).lower() for other in taken]:
-            raise ConfigError(f"{where}: [tables] {name} is {physical!r}, which names another table already.")
-    return dict(content)
-
-
-def _columns(content: Mapping[str, Any], tables: Mapping[str, Any], where: str) -> dict[str, dict[str, str]]:
-    # Any: what TOML holds, checked here.
-    known = {table.name: table for table in ROW_TABLES}
-    for name, columns in content.items():
-        if name not in known or not isinstance(columns, dict):
-            raise ConfigError(f"{where}: [columns.{name}] is not a table; expected one of {', '.join(known)}.")
-        if name not in tables:
-            raise ConfigError(f"{where}: [columns.{name}] needs the name of your table, in [tables].")
-        ours = known[name].column_names
-        for column, theirs in columns.items():
-            if column not in ours:
-                raise ConfigError(
-                    f"{where}: [columns.{name}] {column} is not a column of ours; expected one of {', '.join(ours)}."
-                )
-            if not isinstance(theirs, str) or not theirs:
-                raise ConfigError(f"{where}: [columns.{name}] {column} is {theirs!r}; expected a column name.")
-        named = [columns.get(column, column) for column in ours]
-        twice = sorted({theirs for theirs in columns.values() if named.count(theirs) > 1})
-        if twice:
-            raise ConfigError(f"{where}: [columns.{name}] names {', '.join(twice)} for two columns of ours.")
-    return {name: dict(columns) for name, columns in content.items()}
-
-
-@dataclass(frozen=True)
-class ShownSetting:
-    """One row of `config show`."""
-
-    section: str
-    key: str
-    value: str
-    origin: str
-    help: str
-
-
-def shown_settings(settings: Settings) -> list[ShownSetting]:
-    """Return every setting with its value (secrets masked) and where it came from."""
-    return [
-        ShownSetting(
-            section=setting.metadata["section"],
-            key=name,
-            value=mask_secrets(_toml(_shown(setting, getattr(settings, name)))),
-            origin=settings.origins.get(name, "default"),
-            help=setting.metadata["help"],
-        )
-        for name, setting in _FIELDS.items()
-    ]
-
-
-def _shown(setting: Any, value: Any) -> Any:
-    # Any: a field of a dataclass, and the value of any setting. Where a secret is may be shown; the secret may not.
-    if not setting.metadata["is_secret"]:
-        return value
-    return tuple(item if is_reference(item) else "***" for item in value)
-
-
 def is_url(book: str) -> bool:
     """Say whether a book is named by the URL of a server rather than by its folder."""
     return book.partition("://")[0] in ("postgresql", "postgres", "bigquery") and "://" in book
@@ -510,42 +420,3 @@ def mask_secrets(text: str) -> str:
     # Up to the last @: a password may hold one that should have been escaped.
     text = re.sub(r"(\w+://[^:/@\s]*):[^\s\"']*@", r"\1:***@", text)
     return re.sub(rf"([?&][\w.-]*(?:{_SECRET_OPTIONS})[\w.-]*=)[^&\s\"']*", r"\1***", text, flags=re.IGNORECASE)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
-    return str(value)
-
-
-def config_template(values: Mapping[str, Any]) -> str:
-    """Return the text of a commented `gradeonce.toml`: given values are set, the others stand as comments."""
-    lines = [
-        "# gradeonce settings. Flags win over GRADEONCE_<SECTION>_<KEY> variables, which win over this file.",
-        "# `gradeonce config show` prints each value and where it came from.",
-    ]
-    for section, names in _BY_SECTION.items():
-        lines += ["", f"[{section}]"]
-        if section == "tables":
-            lines += ["# Your own names for our tables, when they exist already:"]
-            lines += [f'# {table.name} = "{table.name}"' for table in ROW_TABLES]
-            continue
-        if section == "columns":
-            lines[-1:] = [
-                "# A section [columns.TABLE] holds your names for the columns of such a table, ours on the left."
-            ]
-            continue
-        for name in names:
-            setting = _FIELDS[name]
-            choices = setting.metadata["choices"]
-            lines += [f"# {setting.metadata['help']}" + (f" One of: {', '.join(choices)}." if choices else "")]
-            default = getattr(Settings(), name)
-            given = name in values
-            lines += [f"{'' if given else '# '}{name} = {_toml(values[name] if given else default)}"]
-    return "\n".join(lines) + "\n"

@@ -18,7 +18,8 @@ from gradeonce.checks import built_in_checks
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import COMMANDS, cli
 from gradeonce.clock import SystemClock
-from gradeonce.config import Settings, shown_settings
+from gradeonce.config import Settings
+from gradeonce.config_text import shown_settings
 from gradeonce.loading.contract import KINDS, fields_of
 from gradeonce.schema import OUTCOMES, ROW_TABLES
 from gradeonce.sources import sources

@@ -9,7 +9,8 @@ import pytest
 from gradeonce.alerts import add_resolver, addresses
 from gradeonce.alerts.addresses import Secret, look_up
 from gradeonce.alerts.channels import channels_of
-from gradeonce.config import Settings, load_settings, shown_settings
+from gradeonce.config import Settings, load_settings
+from gradeonce.config_text import shown_settings
 from gradeonce.errors import ConfigError, UsageError
 
 URL = "https://hooks.example.com/services/T0SECRET01/B0SECRET02/x9SECRET03"

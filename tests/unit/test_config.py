@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gradeonce.config import Settings, config_template, load_settings, mask_secrets, shown_settings
+from gradeonce.config import Settings, load_settings, mask_secrets
+from gradeonce.config_text import config_template, shown_settings
 from gradeonce.errors import ConfigError
 
 

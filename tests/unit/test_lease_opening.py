@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gradeonce.config import load_settings, mask_secrets, shown_settings
+from gradeonce.config import load_settings, mask_secrets
+from gradeonce.config_text import shown_settings
 from gradeonce.errors import ConfigError
 from gradeonce.leases import FirestoreLeases, MemoryLeases, PostgresLeases, RedisLeases, SqliteLeases, open_store
 

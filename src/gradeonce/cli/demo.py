@@ -38,7 +38,8 @@ def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
     from gradeonce.book import create_book, open_book
     from gradeonce.cli.grading import print_report
     from gradeonce.cli.loading import load_lines
-    from gradeonce.config import CONFIG_FILE, config_template
+    from gradeonce.config import CONFIG_FILE
+    from gradeonce.config_text import config_template
     from gradeonce.ledger import verify
     from gradeonce.reports import report_text
     from gradeonce.simulation import simulate_season

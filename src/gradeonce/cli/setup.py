@@ -23,7 +23,8 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     so; a book that an earlier version graded gets the daily sums that it lacks.
     """
     from gradeonce.book import Book, named_book
-    from gradeonce.config import CONFIG_FILE, config_template, load_settings
+    from gradeonce.config import CONFIG_FILE, load_settings
+    from gradeonce.config_text import config_template
     from gradeonce.warehouses.opening import create_warehouse, missing_parts
 
     config = Path(ctx.obj["config"] or CONFIG_FILE)
@@ -86,7 +87,8 @@ def show(ctx: click.Context, as_json: bool) -> None:
     Flags win over environment variables (GRADEONCE_<SECTION>_<KEY>), which win over the file, which wins over the
     defaults.
     """
-    from gradeonce.config import load_settings, shown_settings
+    from gradeonce.config import load_settings
+    from gradeonce.config_text import shown_settings
 
     flags = {"book": ctx.obj["book"]} if ctx.obj["book"] else {}
     file = Path(ctx.obj["config"]) if ctx.obj["config"] else None
