@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 
 from gradeonce.config import is_url
 from gradeonce.torture import FAULTS, judge, read_history
-from servers import require
+from servers import Postgres, require
 
 PATIENCE_SECONDS = 60.0
 END_SECONDS = 300.0
@@ -245,41 +246,115 @@ def test_lock_only_is_seen_to_fail(grounds: dict[str, Ground]) -> None:
     assert not left
 
 
-@pytest.fixture(params=WAREHOUSES)
-def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Ground, Path]]:
-    """A torture in full swing, and its history."""
-    ground = Ground(tmp_path, str(tmp_path / "book"))
-    if request.param == "PostgreSQL":
-        ground = Ground(tmp_path, request.getfixturevalue("postgres").url)
-    judge = ground.start("--seconds", "60", "--seed", "17")
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Let whoever is started in this block end on SIGINT, even if we ignore it, and they would have done so, too.
+
+    A script's background ignores it, and so does whatever is started there, until something like Polars takes it back.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
-        def struck() -> bool:
-            assert judge.poll() is None
-            histories = list(tmp_path.glob("*.torture-*/history.jsonl"))
-            return bool(histories) and b'"fault":"pause"' in histories[0].read_bytes()
 
-        wait_until(struck, "a worker that is stopped")
-        yield judge, ground, next(tmp_path.glob("*.torture-*/history.jsonl"))
+@pytest.fixture
+def ignoring_interrupts() -> Iterator[None]:
+    """Tests that run in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A torture under way."""
+
+    ground: Ground
+    judge: subprocess.Popen[str]
+
+    @property
+    def scratch(self) -> Path:
+        """Its folder, which must have been made."""
+        return next(self.ground.folder.glob("*.torture-*"))
+
+    def recorded(self, what: str) -> bool:
+        """Return whether its history says so; False while there is none."""
+        assert self.judge.poll() is None
+        histories = list(self.ground.folder.glob("*.torture-*/history.jsonl"))
+        return bool(histories) and what.encode() in histories[0].read_bytes()
+
+    def end(self, blow: signal.Signals) -> None:
+        """Strike the judge, and see that everybody ends and nothing is left."""
+        scratch = self.scratch
+        history = scratch / "history.jsonl"
+        pids = processes_of(history) if history.exists() else []
+
+        self.judge.send_signal(blow)
+        code = self.judge.wait(PATIENCE_SECONDS)
+
+        assert code == (130 if blow is signal.SIGINT else -blow)
+        wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all processes")
+        wait_until(lambda: not scratch.exists(), "the removal of the scratch folder")
+        assert list(self.ground.folder.iterdir()) == []
+        if is_url(self.ground.book):
+            # Others may have left some, or still take them away.
+            name = f"gradeonce_torture_{scratch.name.rpartition('-')[2].lower()}"
+            assert name not in schemas_of_tortures(self.ground.book)
+
+
+@pytest.fixture(params=WAREHOUSES)
+def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Ground:
+    """A place of each kind."""
+    if request.param == "PostgreSQL":
+        return Ground(tmp_path, request.getfixturevalue("postgres").url)
+    return Ground(tmp_path, str(tmp_path / "book"))
+
+
+@contextmanager
+def started(ground: Ground, *options: str) -> Iterator[Running]:
+    """Start a torture; at the end it is gone."""
+    with heeding_interrupts():
+        judge = ground.start("--seed", "17", *options)
+    try:
+        yield Running(ground, judge)
     finally:
         judge.kill()
         judge.communicate()
 
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda blow: blow.name)
-def test_an_interrupted_torture_leaves_nothing_behind(
-    running: tuple[subprocess.Popen[str], Ground, Path], blow: signal.Signals
-) -> None:
+@pytest.mark.usefixtures("ignoring_interrupts")
+def test_an_interrupted_torture_leaves_nothing_behind(ground: Ground, blow: signal.Signals) -> None:
     """Ctrl-C, SIGTERM, or SIGKILL without warning: all processes end, stopped ones too, and the scratch is gone."""
-    judge, ground, history = running
-    pids = processes_of(history)
+    with started(ground, "--seconds", "60") as running:
+        wait_until(lambda: running.recorded('"fault":"pause"'), "a worker that is stopped")
+        running.end(blow)
 
-    judge.send_signal(blow)
-    code = judge.wait(PATIENCE_SECONDS)
 
-    assert code == (130 if blow is signal.SIGINT else -blow)
-    wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of all processes")
-    wait_until(lambda: not history.parent.exists(), "the removal of the scratch folder")
-    assert list(ground.folder.iterdir()) == []
-    if is_url(ground.book):
-        assert not schemas_of_tortures(ground.book)
+def test_a_torture_killed_before_it_began_leaves_nothing_behind(postgres: Postgres, tmp_path: Path) -> None:
+    """While the tables are made: the host stands ready before that."""
+    import psycopg
+
+    with started(Ground(tmp_path, postgres.url), "--seconds", "60") as running, psycopg.connect(postgres.url) as other:
+        # Nobody can make a schema.
+        other.execute("LOCK TABLE pg_namespace IN SHARE MODE")
+
+        def waits() -> bool:
+            asked = "SELECT count(*) FROM pg_locks WHERE relation = 'pg_namespace'::regclass AND NOT granted"
+            return other.execute(asked).fetchone() == (1,)
+
+        wait_until(waits, "a judge that makes its schema")
+        running.judge.send_signal(signal.SIGSTOP)
+        other.rollback()
+        running.end(signal.SIGKILL)
+
+
+def test_a_torture_killed_after_it_ended_leaves_nothing_behind(ground: Ground) -> None:
+    """While the judge looks at what stands: the host stays until all is taken away."""
+    with started(ground, "--seconds", "1", "--workers", "1") as running:
+        wait_until(lambda: running.recorded('"kind":"began"'), "a torture under way")
+        running.judge.send_signal(signal.SIGSTOP)
+        wait_until(lambda: running.recorded('"kind":"ended"'), "the end of the torture")
+        running.end(signal.SIGKILL)

@@ -1,8 +1,9 @@
 """The host: the one process that starts, strikes and buries all others of a torture.
 
 It is started by the judge in a session of its own, so that a Ctrl-C at the terminal reaches only the judge, and it
-reads its orders from its standard input. When that input ends, whoever started it is gone, however that happened: then
-it kills every process, stopped ones too, removes whatever the torture made, and ends. Nothing is left behind.
+reads its orders from its standard input. It stands ready before the judge makes anything, and stays until the judge has
+taken it away. When that input ends before, whoever started it is gone, however that happened: then it kills every
+process, stopped ones too, removes whatever the torture made, and ends. Nothing is left behind.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gradeonce.torture.consolidator import Consolidator
 from gradeonce.torture.control import Blow, Controls, without, write_controls
 from gradeonce.torture.deduplicator import Deduplicator
 from gradeonce.torture.history import Recorder
+from gradeonce.torture.host_process import BEGIN, DONE, ENDED
 from gradeonce.torture.orders import Orders
 from gradeonce.torture.places import place_of
 from gradeonce.torture.plan import Fault, make_plan
@@ -335,26 +337,39 @@ def _live(job: Callable[[], None], last_words: Path) -> None:
         os._exit(code)
 
 
+def _next_line() -> bytes:
+    """Wait for a line on standard input; empty: its end."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(sys.stdin.fileno(), 1)
+        if not byte:
+            return b""
+        line += byte
+    return line
+
+
 def main() -> int:
     """Run one torture by the orders on standard input."""
-    first = b""
-    while not first.endswith(b"\n"):
-        first += os.read(sys.stdin.fileno(), 1) or b"\n"
-    if not first.strip():
+    given = _next_line()
+    if not given:
         return 1
-    orders = Orders.from_json(first.decode())
+    orders = Orders.from_json(given.decode())
     # What a killed process leaves in its temporary folder goes with the scratch folder.
     tempfile.tempdir = orders.folder
     place_of(orders).warm_up()
     if orders.keepers:
         import gradeonce.loading.read  # noqa: F401 (for the consolidators, as above: they load files)
     host = Host(orders)
-    finished = False
+    is_done = False
     try:
-        finished = host.run()
+        if _next_line() == BEGIN and host.run():
+            host.bury_everybody()
+            os.write(sys.stdout.fileno(), ENDED)
+            # The judge looks at what stands, and takes it away.
+            is_done = _next_line() == DONE
     finally:
         host.bury_everybody()
-        if not finished:
+        if not is_done:
             place_of(orders).remove()
     return 0
 

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce._version import __version__
 from gradeonce.config import mask_secrets
-from gradeonce.errors import ConfigError, WarehouseError
+from gradeonce.errors import ConfigError
 from gradeonce.torture.actor import HISTORY_FILE
 from gradeonce.torture.history import Event, Recorder, read_history
+from gradeonce.torture.host_process import HostProcess
+from gradeonce.torture.interrupts import Interrupts
 from gradeonce.torture.last_look import look_at_the_end
 from gradeonce.torture.orders import LEASE_SECONDS, Orders, TortureOptions
-from gradeonce.torture.places import place_of
+from gradeonce.torture.places import Place, place_of
 from gradeonce.torture.tempo import tempo_of
 
 if TYPE_CHECKING:
     from gradeonce.config import Settings
-
-POLL_SECONDS = 0.25
-BURIAL_SECONDS = 20.0
 
 OnProgress = Callable[["Progress"], None]
 
@@ -61,8 +58,8 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
     """Torture the configured warehouse and lock store. Return the recorded history.
 
     Everything happens in a scratch book, beside the configured one if that is a folder, in a schema or a dataset of its
-    own if it is on a server. It is removed at the end, whatever happens; so are all processes, even when this one is
-    killed.
+    own if it is on a server. It is removed at the end, and so are all processes: whatever happens, and whenever this
+    process is interrupted or killed.
 
     Args:
         settings: The user's settings; the book they name is not touched and need not exist.
@@ -73,31 +70,49 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
         ConfigError: If nothing can be written beside the configured book.
         WarehouseError: If the torture itself broke down; the message says how.
     """
-    folder = _scratch_folder(settings)
-    orders = _orders(settings, options, folder)
-    place = place_of(orders)
-    try:
-        place.create()
-        place.close()
-        with Recorder(folder / HISTORY_FILE, "judge") as history:
-            history.record(
-                "torture",
-                gradeonce=__version__,
-                python=sys.version.split()[0],
-                command=options.command,
-                lease_seconds=orders.lease_seconds,
-                readers=orders.readers,
-                warehouse=place.name,
-                store="the book" if orders.store == "sqlite" else mask_secrets(orders.store),
-                on_unavailable=orders.on_unavailable,
-            )
-            _torture(orders, folder, on_progress)
-            place.settle()
-            look_at_the_end(place, orders, history)
-        return read_history(folder / HISTORY_FILE)
-    finally:
-        place.close()
-        place.remove()
+    with Interrupts() as interrupts, ExitStack() as leaving:
+        # Backwards: everybody is dead when the place is taken away, and the host stays until it is.
+        folder = _scratch_folder(settings)
+        leaving.callback(shutil.rmtree, folder, ignore_errors=True)
+        orders = _orders(settings, options, folder)
+        place = place_of(orders)
+        host = leaving.enter_context(HostProcess(orders))
+        leaving.callback(place.remove)
+        leaving.callback(place.close)
+        leaving.callback(host.bury)
+        progress = Progress(folder / HISTORY_FILE)
+
+        def look() -> None:
+            interrupts.look()
+            if on_progress is not None:
+                progress.update()
+                on_progress(progress)
+
+        with interrupts.let_through():
+            return _torture(place, orders, options.command, lambda: host.torture(look))
+
+
+def _torture(place: Place, orders: Orders, command: str, run: Callable[[], None]) -> list[Event]:
+    """Make the tables, let the host run, and look at what stands at the end. Return the history."""
+    path = Path(orders.folder) / HISTORY_FILE
+    place.create()
+    place.close()
+    with Recorder(path, "judge") as history:
+        history.record(
+            "torture",
+            gradeonce=__version__,
+            python=sys.version.split()[0],
+            command=command,
+            lease_seconds=orders.lease_seconds,
+            readers=orders.readers,
+            warehouse=place.name,
+            store="the book" if orders.store == "sqlite" else mask_secrets(orders.store),
+            on_unavailable=orders.on_unavailable,
+        )
+        run()
+        place.settle()
+        look_at_the_end(place, orders, history)
+    return read_history(path)
 
 
 def _scratch_folder(settings: Settings) -> Path:
@@ -140,43 +155,3 @@ def _orders(settings: Settings, options: TortureOptions, folder: Path) -> Orders
         minimum_free_megabytes=settings.minimum_free_megabytes,
         allow_network_filesystem=settings.allow_network_filesystem,
     )
-
-
-def _torture(orders: Orders, folder: Path, on_progress: OnProgress | None) -> None:
-    progress = Progress(folder / HISTORY_FILE)
-    with (folder / "host.log").open("w+b") as log:
-        host = subprocess.Popen(
-            [sys.executable, "-m", "gradeonce.torture.host"],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            assert host.stdin is not None
-            host.stdin.write(orders.to_json().encode() + b"\n")
-            host.stdin.flush()
-            while host.poll() is None:
-                time.sleep(POLL_SECONDS)
-                if on_progress is not None:
-                    progress.update()
-                    on_progress(progress)
-        finally:
-            _bury(host)
-        if host.returncode:
-            log.seek(0)
-            said = log.read().decode(errors="replace").strip()
-            raise WarehouseError(f"The torture broke down (status {host.returncode}): {said[-1500:]}")
-
-
-def _bury(host: subprocess.Popen[bytes]) -> None:
-    """End the host and everybody it started. The end of its input is enough; the rest is a belt."""
-    assert host.stdin is not None
-    with suppress(BrokenPipeError):
-        host.stdin.close()
-    with suppress(subprocess.TimeoutExpired):
-        host.wait(BURIAL_SECONDS)
-    with suppress(ProcessLookupError):
-        # Its session is its process group: whoever is left in there dies, a stopped process too.
-        os.killpg(host.pid, signal.SIGKILL)
-    host.wait()
