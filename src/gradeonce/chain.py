@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,6 +43,21 @@ def seal(number: int, at: str, draft: EntryDraft, previous_hash: str) -> Entry:
     """Put a draft in its place in the chain."""
     body = {"number": number, "at": at, "previous_hash": previous_hash, **asdict(draft)}
     return Entry(number, at, draft, previous_hash, hashlib.sha256(canonical_json(body).encode()).hexdigest())
+
+
+def seal_all(drafts: Sequence[EntryDraft], *, number: int, at: str, previous_hash: str) -> list[Entry]:
+    """Put drafts one behind the other in the chain, all at one instant.
+
+    Args:
+        drafts: What they tell, in order.
+        number: Of the entry that they follow; 0 if there is none.
+        at: When they are appended, ISO 8601 UTC.
+        previous_hash: Of the entry that they follow; `GENESIS` if there is none.
+    """
+    entries: list[Entry] = []
+    for place, draft in enumerate(drafts, start=1):
+        entries.append(seal(number + place, at, draft, entries[-1].entry_hash if entries else previous_hash))
+    return entries
 
 
 def canonical_json(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit, urlunsplit
@@ -16,7 +15,8 @@ from gradeonce.model import Copies, EntryDraft, Move
 from gradeonce.schema import REVISIONS
 from gradeonce.torture.orders import Orders
 from gradeonce.torture.plan import Step
-from gradeonce.torture.shelves import TABLE, shelf
+from gradeonce.torture.scratch_book import ScratchBook
+from gradeonce.torture.shelves import shelf
 from gradeonce.torture.stores import Off, firestore_url, lock_faults
 from gradeonce.torture.team_locks import TeamLocks
 from gradeonce.torture.unfenced_bigquery import UnfencedBigQuery
@@ -52,17 +52,15 @@ _JOBS = (
 )
 
 
-class BigQueryPlace:
+class BigQueryPlace(ScratchBook):
     """A dataset of its own, with the tables that a publish needs; it is deleted at the end."""
 
     name = "a book in BigQuery"
 
     def __init__(self, orders: Orders) -> None:
-        self._orders = orders
         parts = urlsplit(orders.server)
         self._url = urlunsplit(parts._replace(path=f"/{orders.name}"))
-        self._locks = lock_faults(orders.store, in_the_book=_NoLeases(orders.server), name=orders.name)
-        self._fences: BigQueryWarehouse | None = None
+        super().__init__(orders, lock_faults(orders.store, in_the_book=_NoLeases(orders.server), name=orders.name))
         self.is_careless = orders.algorithm == "lock-only" and orders.store.startswith("firestore")
 
     def steps(self, role: str) -> Sequence[Step]:
@@ -95,13 +93,7 @@ class BigQueryPlace:
         """See `Place.leases`."""
         if self.is_careless:
             return TeamLocks(firestore_url(self._orders.store, self._orders.name), clock=clock)
-        return self._locks.open(clock)
-
-    def floors(self, shelves: Sequence[str]) -> dict[str, int]:
-        """See `Place.floors`."""
-        if self._fences is None:
-            self._fences = BigQueryWarehouse(self._url)
-        return {name: fence.token for name, fence in self._fences.fences(TABLE, shelves).items()}
+        return super().leases(clock)
 
     def settle(self) -> None:
         """See `Place.settle`. BigQuery goes on with the script of a process that was killed."""
@@ -111,32 +103,15 @@ class BigQueryPlace:
         finally:
             connection.close()
 
-    def flush_leases(self) -> int:
-        """See `Place.flush_leases`."""
-        return self._locks.flush()
+    def _open(self) -> Warehouse:
+        return BigQueryWarehouse(self._url)
 
-    def remove(self) -> None:
-        """See `Place.remove`."""
-        try:
-            self._locks.remove()
-        finally:
-            try:
-                self._delete()
-            finally:
-                shutil.rmtree(self._orders.folder, ignore_errors=True)
-
-    def _delete(self) -> None:
+    def _discard(self) -> None:
         connection = Connection(self._url)
         try:
             connection.delete_dataset()
         finally:
             connection.close()
-
-    def close(self) -> None:
-        """See `Place.close`."""
-        if self._fences is not None:
-            self._fences.close()
-            self._fences = None
 
 
 def wait_until_idle(connection: Connection) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gradeonce.clock import Clock
-from gradeonce.leases import LeaseStore
 from gradeonce.torture.copies import COPIES, crates_in_play
 from gradeonce.torture.orders import Orders
 from gradeonce.torture.plan import Step
+from gradeonce.torture.scratch_book import ScratchBook
 from gradeonce.torture.shelves import TABLE, shelf
 from gradeonce.torture.stores import InTheCatalog, lock_faults
 from gradeonce.torture.unfenced_embedded import UnfencedWarehouse
@@ -55,18 +54,16 @@ _CONSOLIDATE = (
 _STEPS = {"w": _PUBLISH, "d": _DEDUPE, "c": _CONSOLIDATE}
 
 
-class EmbeddedPlace:
+class EmbeddedPlace(ScratchBook):
     """A book of its own, beside the user's: on the same disk, with the same settings."""
 
     name = "a book in a folder"
     is_careless = False
 
     def __init__(self, orders: Orders) -> None:
-        self._orders = orders
         self._folder = Path(orders.folder) / "book"
         catalog = InTheCatalog(self._folder / CATALOG_FILE)
-        self._locks = lock_faults(orders.store, in_the_book=catalog, name=orders.name)
-        self._fences: EmbeddedWarehouse | None = None
+        super().__init__(orders, lock_faults(orders.store, in_the_book=catalog, name=orders.name))
 
     def steps(self, role: str) -> Sequence[Step]:
         """See `Place.steps`."""
@@ -76,8 +73,7 @@ class EmbeddedPlace:
         """See `Place.create`."""
         EmbeddedWarehouse.create(self._folder, allow_network_filesystem=self._orders.allow_network_filesystem)
         self.floors([shelf(0)])
-        assert self._fences is not None
-        self._fences.fences(COPIES, crates_in_play(0.0))
+        self._book.fences(COPIES, crates_in_play(0.0))
         self._locks.reach()
 
     def warm_up(self) -> None:
@@ -97,34 +93,11 @@ class EmbeddedPlace:
             allow_network_filesystem=self._orders.allow_network_filesystem,
         )
 
-    def leases(self, clock: Clock) -> LeaseStore | None:
-        """See `Place.leases`."""
-        return self._locks.open(clock)
-
-    def floors(self, shelves: Sequence[str]) -> dict[str, int]:
-        """See `Place.floors`."""
-        if self._fences is None:
-            self._fences = EmbeddedWarehouse(
-                self._folder, allow_network_filesystem=self._orders.allow_network_filesystem
-            )
-        return {name: fence.token for name, fence in self._fences.fences(TABLE, shelves).items()}
-
     def settle(self) -> None:
         """See `Place.settle`. What a process began ends with it."""
 
-    def flush_leases(self) -> int:
-        """See `Place.flush_leases`."""
-        return self._locks.flush()
+    def _open(self) -> Warehouse:
+        return EmbeddedWarehouse(self._folder, allow_network_filesystem=self._orders.allow_network_filesystem)
 
-    def remove(self) -> None:
-        """See `Place.remove`."""
-        try:
-            self._locks.remove()
-        finally:
-            shutil.rmtree(self._orders.folder, ignore_errors=True)
-
-    def close(self) -> None:
-        """See `Place.close`."""
-        if self._fences is not None:
-            self._fences.close()
-            self._fences = None
+    def _discard(self) -> None:
+        """See `ScratchBook._discard`: it lies in the scratch folder."""

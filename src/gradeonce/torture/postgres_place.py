@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 from gradeonce.chain import Entry
 from gradeonce.clock import Clock
 from gradeonce.config import mask_secrets
 from gradeonce.errors import TransientWarehouseError
-from gradeonce.leases import LeaseStore
 from gradeonce.model import Copies, EntryDraft, Move
 from gradeonce.statements import quote_identifier
 from gradeonce.torture.copies import COPIES, crates_in_play
 from gradeonce.torture.orders import LEASE_SECONDS, Orders
 from gradeonce.torture.plan import Step
+from gradeonce.torture.scratch_book import ScratchBook
 from gradeonce.torture.shelves import TABLE, shelf
 from gradeonce.torture.stores import InPostgres, lock_faults
 from gradeonce.torture.unfenced_postgres import UnfencedPostgres
@@ -67,17 +66,16 @@ _CONSOLIDATE = (
 _STEPS = {"w": _PUBLISH, "d": _DEDUPE, "c": _CONSOLIDATE}
 
 
-class PostgresPlace:
+class PostgresPlace(ScratchBook):
     """A schema of its own, with the tables that `gradeonce init` makes; it is dropped at the end."""
 
     name = "a book in PostgreSQL"
     is_careless = False
 
     def __init__(self, orders: Orders) -> None:
-        self._orders, self._schema = orders, orders.name
+        self._schema = orders.name
         leases = InPostgres(orders.server, f"{self._schema}.leases")
-        self._locks = lock_faults(orders.store, in_the_book=leases, name=orders.name)
-        self._fences: PostgresWarehouse | None = None
+        super().__init__(orders, lock_faults(orders.store, in_the_book=leases, name=orders.name))
 
     def steps(self, role: str) -> Sequence[Step]:
         """See `Place.steps`."""
@@ -87,8 +85,7 @@ class PostgresPlace:
         """See `Place.create`."""
         PostgresWarehouse.create(self._orders.server, schema=self._schema)
         self.floors([shelf(0)])
-        assert self._fences is not None
-        self._fences.fences(COPIES, crates_in_play(0.0))
+        self._book.fences(COPIES, crates_in_play(0.0))
         if self._orders.algorithm != "gradeonce":
             # The index that refuses a second row of a key: many a table in the field has none.
             self._execute(f"DROP INDEX {quote_identifier(self._schema)}.{quote_identifier(f'{TABLE.name}_key')}")
@@ -107,34 +104,13 @@ class PostgresPlace:
         build = ImpatientPostgres if fenced else UnfencedPostgres
         return build(self._orders.server, schema=self._schema)
 
-    def leases(self, clock: Clock) -> LeaseStore | None:
-        """See `Place.leases`."""
-        return self._locks.open(clock)
-
-    def floors(self, shelves: Sequence[str]) -> dict[str, int]:
-        """See `Place.floors`."""
-        if self._fences is None:
-            self._fences = PostgresWarehouse(self._orders.server, schema=self._schema)
-        return {name: fence.token for name, fence in self._fences.fences(TABLE, shelves).items()}
-
     def settle(self) -> None:
         """See `Place.settle`. The server takes back what a connection began that is gone."""
 
-    def flush_leases(self) -> int:
-        """See `Place.flush_leases`."""
-        return self._locks.flush()
+    def _open(self) -> Warehouse:
+        return PostgresWarehouse(self._orders.server, schema=self._schema)
 
-    def remove(self) -> None:
-        """See `Place.remove`."""
-        try:
-            self._locks.remove()
-        finally:
-            try:
-                self._drop()
-            finally:
-                shutil.rmtree(self._orders.folder, ignore_errors=True)
-
-    def _drop(self) -> None:
+    def _discard(self) -> None:
         drop = f"DROP SCHEMA IF EXISTS {quote_identifier(self._schema)} CASCADE"
         try:
             self._execute(drop)
@@ -155,12 +131,6 @@ class PostgresPlace:
                 session.commit()
         finally:
             connections.close()
-
-    def close(self) -> None:
-        """See `Place.close`."""
-        if self._fences is not None:
-            self._fences.close()
-            self._fences = None
 
 
 class ImpatientStage(PostgresStage):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gradeonce.errors import RefusedForSafety, ValidationFailed
 from gradeonce.model import EntryDraft
 from gradeonce.schema import Column
 from gradeonce.warehouses.base import OnStep
+
+PART_END, NULL_PART = chr(31), chr(30)
+"""In the text of a key: what stands between its parts, and what stands for a part that is null."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,63 @@ class Doubled:
     def rows_deleted(self) -> int:
         """Rows that are one copy too many."""
         return sum((copies - 1) * keys for copies, keys in self.keys.items())
+
+    @classmethod
+    def counted(
+        cls,
+        by_copies: Iterable[tuple[int, int, int]],
+        samples: Iterable[tuple[str, str | None, int]],
+        *,
+        rows: int,
+        rows_digest: str,
+        digest: str,
+    ) -> Doubled:
+        """Return what was counted on a server.
+
+        Args:
+            by_copies: Number of copies, keys that have so many, and how many of these have equal copies.
+            samples: Text of a key, what decides in a row of it, and the row's place: 1 for the one that stays.
+            rows: See the class.
+            rows_digest: See the class.
+            digest: See the class.
+        """
+        counted = list(by_copies)
+        keys: dict[str, DoubledKey] = {}
+        for text, when, place in samples:
+            if place == 1:
+                parts = tuple(None if part == NULL_PART else part for part in text.split(PART_END))
+                keys[text] = DoubledKey(parts, when, ())
+            else:
+                first = keys[text]
+                keys[text] = DoubledKey(first.key, first.kept_by, (*first.removed_by, when))
+        return cls(
+            rows=rows,
+            keys={copies: number for copies, number, _ in counted},
+            identical=sum(identical for _, _, identical in counted),
+            rows_digest=rows_digest,
+            digest=digest,
+            samples=tuple(keys.values()),
+        )
+
+    def refuse_others(self, table: str, found: Doubled) -> None:
+        """Raise RefusedForSafety if what is found now is not what was looked at."""
+        if (found.digest, found.rows_deleted) != (self.digest, self.rows_deleted):
+            raise RefusedForSafety(f"The copies in {table} are no longer those that were looked at.")
+
+    def is_backed_up(self, saved: Sequence[object]) -> bool:
+        """Say whether a backup holds the rows of these keys.
+
+        Args:
+            saved: Its rows and their hash.
+        """
+        return tuple(saved) == (self.doubled_rows, self.rows_digest)
+
+    def refuse_broken(self, backup: str, saved: Sequence[object]) -> None:
+        """Raise ValidationFailed if a backup does not hold the rows of these keys; see `is_backed_up`."""
+        if not self.is_backed_up(saved):
+            raise ValidationFailed(
+                f"The backup {backup} is not whole.", failures=["it does not hold the rows that stood"]
+            )
 
 
 @dataclass(frozen=True)

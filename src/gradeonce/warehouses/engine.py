@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradeonce.errors import GradeonceError, TransientWarehouseError, UsageError, WarehouseError
-from gradeonce.schema import ColumnType
+from gradeonce.schema import ColumnType, Table
+from gradeonce.statements import quote_identifier
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -67,6 +68,14 @@ def run(engine: DuckDBPyConnection, sql: str, params: Mapping[str, Any] | None =
         return engine.execute(sql)
     except duckdb.Error as error:
         raise translated(error) from error
+
+
+def rows_by_partition(engine: DuckDBPyConnection, table: Table, relation: str) -> dict[str, int]:
+    """Return how many rows of a relation each partition of the table would get, in the order of partitions."""
+    part = quote_identifier(table.partition)
+    return dict(
+        run(engine, f"SELECT CAST({part} AS VARCHAR), count(*) FROM {relation} GROUP BY 1 ORDER BY 1").fetchall()
+    )
 
 
 def translated(error: Exception) -> GradeonceError:

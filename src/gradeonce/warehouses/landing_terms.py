@@ -121,9 +121,46 @@ class Terms:
     emptied: Emptied | None = None
     judge: Callable[[Landed], None] = accept
 
+    def of_relation(self, number: int) -> Terms:
+        """Return the terms of a landing's relation, by its number from 0: all but the first are merely appended."""
+        return self if number == 0 else APPEND
+
+    def concerned(self, partitions: Sequence[str]) -> list[str]:
+        """Return the partitions whose fences move if rows name these: those that have a token move in any case."""
+        return [*partitions, *(self.tokens or ())]
+
 
 APPEND = Terms()
 """Rows are added to what stands; nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What one relation of a landing amounts to.
+
+    Attributes:
+        offered: Rows that were offered.
+        moves: The step of each partition concerned.
+        rows: Rows that land.
+        outdated: Rows left out because a row that stands comes before them.
+    """
+
+    offered: int
+    moves: list[Move]
+    rows: int
+    outdated: int
+
+
+def landed_of(load_id: str, arrivals: Sequence[Arrival]) -> Landed:
+    """Return what a landing does: what it says of rows and partitions is of the first relation, the main one."""
+    primary = arrivals[0]
+    return Landed(
+        load_id=load_id,
+        rows=primary.rows,
+        known=sum(arrival.offered - arrival.rows - arrival.outdated for arrival in arrivals),
+        partitions=tuple(move.partition for move in primary.moves if move.change is Change.APPEND),
+        outdated=primary.outdated,
+    )
 
 
 def landing_moves(

@@ -7,7 +7,7 @@ scores, injury reports, lines) may be of other types and lack whatever may be nu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -156,6 +156,24 @@ def asked_for(names: Mapping[str, str], columns: Mapping[str, Mapping[str, str]]
         for table in ROW_TABLES
         if names.get(table.name, table.name) != table.name
     ]
+
+
+def refuse_external(table: Table, external: Collection[str]) -> None:
+    """Raise if nothing can be loaded into the table that stands for ours.
+
+    Args:
+        table: Ours.
+        external: Names of ours that something else fills.
+
+    Raises:
+        RefusedForSafety: If it is one of them.
+    """
+    if table.name in external:
+        raise RefusedForSafety(
+            f"Something else fills the table that stands for {table.name}: it lacks columns that a load must write, "
+            "or is a view.",
+            hint="Nothing has to be loaded there: its rows are graded as they stand.",
+        )
 
 
 def examine(asked: Asked, shape: Shape | None, spelling: Spelling) -> Examined:

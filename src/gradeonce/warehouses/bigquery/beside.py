@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradeonce.clock import Clock
-from gradeonce.errors import RefusedForSafety, UsageError, ValidationFailed
+from gradeonce.errors import UsageError, ValidationFailed
 from gradeonce.model import EntryDraft
 from gradeonce.schema import Column, ColumnType
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import OnStep
-from gradeonce.warehouses.beside import Doubled, DoubledKey, Reading, Restored
+from gradeonce.warehouses.beside import NULL_PART, Doubled, Reading, Restored
 from gradeonce.warehouses.bigquery import state
 from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
 from gradeonce.warehouses.bigquery.connection import Connection
@@ -65,21 +65,8 @@ class BigQueryBeside:
         rows, rows_digest, digest = self._rows(
             "digests", table=place["table"], within=place["within"], doubled=doubled
         )[0]
-        samples: dict[str, DoubledKey] = {}
-        for text, when, copy_number in self._rows("samples", doubled=doubled):
-            if copy_number == 1:
-                samples[text] = DoubledKey(tuple(None if p == _NULL else p for p in text.split(_UNIT)), when, ())
-            else:
-                first = samples[text]
-                samples[text] = DoubledKey(first.key, first.kept_by, (*first.removed_by, when))
-        return Doubled(
-            rows=rows,
-            keys={copies: keys for copies, keys, _ in by_copies},
-            identical=sum(identical for _, _, identical in by_copies),
-            rows_digest=rows_digest,
-            digest=digest,
-            samples=tuple(samples.values()),
-        )
+        samples = self._rows("samples", doubled=doubled)
+        return Doubled.counted(by_copies, samples, rows=rows, rows_digest=rows_digest, digest=digest)
 
     def remove(
         self,
@@ -95,13 +82,12 @@ class BigQueryBeside:
     ) -> int:
         """See `BesideTables.remove`."""
         found = self.look(table, key, by, latest=latest)
-        if (found.digest, found.rows_deleted) != (expected.digest, expected.rows_deleted):
-            raise RefusedForSafety(f"The copies in {table} are no longer those that were looked at.")
+        expected.refuse_others(table, found)
         on_step("beside.looked")
         place = {**self._place(table, key), "backup": quoted(backup)}
         self.connection.execute(_sql("back_up", **place))
         on_step("beside.backed_up")
-        if tuple(self._rows("backup_digest", backup=quoted(backup))[0]) != (found.doubled_rows, found.rows_digest):
+        if not found.is_backed_up(self._rows("backup_digest", backup=quoted(backup))[0]):
             raise ValidationFailed(
                 f"{table}: the backup does not hold the rows as they stand.", failures=["somebody writes to the table"]
             )
@@ -126,10 +112,7 @@ class BigQueryBeside:
     ) -> Restored:
         """See `BesideTables.restore`."""
         saved = self._rows("backup_digest", backup=quoted(backup))[0]
-        if tuple(saved) != (expected.doubled_rows, expected.rows_digest):
-            raise ValidationFailed(
-                f"The backup {backup} is not whole.", failures=["it does not hold the rows that stood"]
-            )
+        expected.refuse_broken(backup, saved)
         place = {**self._place(table, key), "backup": quoted(backup)}
         rows, taken, common = self._rows("restorable", **place)[0]
         restored = Restored(saved[0] - common, taken - common, rows - taken + saved[0])
@@ -169,7 +152,7 @@ class BigQueryBeside:
     def _place(self, table: str, key: Sequence[str]) -> dict[str, str]:
         """Return the slots that nearly every statement has."""
         found = self._find(table)
-        parts = ", ".join(f"COALESCE(CAST(t.{quoted(name)} AS STRING), CHR(30))" for name in key)
+        parts = ", ".join(f"COALESCE(CAST(t.{quoted(name)} AS STRING), CHR({ord(NULL_PART)}))" for name in key)
         return {"table": _relation(found), "within": _within(found), "key_text": _sql("key_text", parts=parts)}
 
     def _rows(self, name: str, **slots: str) -> list[tuple[Any, ...]]:
@@ -185,9 +168,6 @@ class BigQueryBeside:
         if found is None:
             raise UsageError(f"There is no table {'.'.join(names)}.", hint="Write it as PROJECT.DATASET.TABLE.")
         return found
-
-
-_UNIT, _NULL = chr(31), chr(30)
 
 
 def _relation(table: bigquery.Table) -> str:

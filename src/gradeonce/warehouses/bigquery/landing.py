@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.clock import Clock
-from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.model import EntryDraft, Fence
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import OnStep
@@ -19,8 +19,8 @@ from gradeonce.warehouses.bigquery.connection import Connection, expiring
 from gradeonce.warehouses.bigquery.mapped import held
 from gradeonce.warehouses.bigquery.rows import columns_of, facts, identified, quoted, sql
 from gradeonce.warehouses.bigquery.spelling import spelled
-from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, run
-from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms, landing_entry, landing_moves
+from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, rows_by_partition, run
+from gradeonce.warehouses.landing_terms import Arrival, Emptied, Landed, Terms, landed_of, landing_entry, landing_moves
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -45,8 +45,7 @@ class Offered:
 
 def send(connection: Connection, engine: DuckDBPyConnection, table: Table, relation: str, into: str) -> Offered:
     """Put a relation of the local engine into a staging table."""
-    part = quote_identifier(table.partition)
-    counted = run(engine, f"SELECT CAST({part} AS VARCHAR), count(*) FROM {relation} GROUP BY 1 ORDER BY 1").fetchall()
+    counted = rows_by_partition(engine, table, relation)
     columns = ", ".join(
         f"CAST({quote_identifier(c.name)} AS {DUCKDB_TYPES[c.type]}) AS {quote_identifier(c.name)}"
         for c in table.columns
@@ -55,17 +54,7 @@ def send(connection: Connection, engine: DuckDBPyConnection, table: Table, relat
         path = Path(folder) / "rows.parquet"
         run(engine, f"COPY (SELECT {columns} FROM {relation}) TO {quote_literal(str(path))} (FORMAT parquet)")
         connection.load(path, table, into)
-    return Offered(table, into, sum(rows for _, rows in counted), tuple(partition for partition, _ in counted))
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    """What one relation of a load amounts to: its steps, the rows that land, where they lie, how many are older."""
-
-    moves: list[Move]
-    rows: int
-    judged: str
-    outdated: int
+    return Offered(table, into, sum(counted.values()), tuple(counted))
 
 
 def land(
@@ -97,29 +86,22 @@ def land(
     if terms.emptied:
         standing = state.fences(connection, terms.emptied.table.name)
         terms.emptied.refuse_moved(standing)
-    arrivals = []
-    for number, offered in enumerate(offers.values()):
-        judged = f"{offered.sent}_{unique}"
-        made.append(judged)
-        own_terms = terms if number == 0 else APPEND
-        arrivals.append(_judge(connection, offered, judged, fences[offered.table.name], own_terms))
+    judged = [f"{offered.sent}_{unique}" for offered in offers.values()]
+    made += judged
+    arrivals = [
+        _judge(connection, offered, into, fences[offered.table.name], terms.of_relation(number))
+        for number, (offered, into) in enumerate(zip(offers.values(), judged, strict=True))
+    ]
     on_step("land.staged")
-    offered_rows = sum(offered.rows for offered in offers.values())
     primary = next(iter(offers.values())).table
-    landed = Landed(
-        load_id=entry.run_id,
-        rows=arrivals[0].rows,
-        known=offered_rows - sum(arrival.rows + arrival.outdated for arrival in arrivals),
-        partitions=tuple(move.partition for move in arrivals[0].moves if move.change is Change.APPEND),
-        outdated=arrivals[0].outdated,
-    )
+    landed = landed_of(entry.run_id, arrivals)
     terms.judge(landed)
     moves = [move for arrival in arrivals for move in arrival.moves]
     texts = [state.sql("add_load")]
-    for offered, arrival in zip(offers.values(), arrivals, strict=True):
+    for offered, arrival, new in zip(offers.values(), arrivals, judged, strict=True):
         if arrival.rows:
             place, columns = held(connection, offered.table), columns_of(offered.table)
-            texts.append(f"INSERT INTO {place.name} ({place.listed}) SELECT {columns} FROM {quoted(arrival.judged)}")
+            texts.append(f"INSERT INTO {place.name} ({place.listed}) SELECT {columns} FROM {quoted(new)}")
     drafts = [landing_entry(entry, primary, arrivals[0].moves, fences[primary.name], landed, content_id)]
     if terms.emptied:
         moves += terms.emptied.moves()
@@ -141,9 +123,7 @@ def taking_out(connection: Connection, emptied: Emptied) -> list[str]:
     ]
 
 
-def _judge(
-    connection: Connection, offered: Offered, judged: str, fences: Mapping[str, Fence], terms: Terms
-) -> _Arrival:
+def _judge(connection: Connection, offered: Offered, judged: str, fences: Mapping[str, Fence], terms: Terms) -> Arrival:
     """Put the rows that say something new into a table of their own; return what they amount to."""
     table, outdated = offered.table, 0
     select = identified(table, quoted(offered.sent), key=table.version_of)
@@ -164,7 +144,7 @@ def _judge(
     connection.execute(f"CREATE OR REPLACE TABLE {quoted(judged)} OPTIONS ({expiring()}) AS {select}")
     found = facts(connection, table, quoted(judged))
     moves = landing_moves(table, found, fences, terms.tokens)
-    return _Arrival(moves, sum(fact.rows for fact in found), judged, outdated)
+    return Arrival(offered.rows, moves, sum(fact.rows for fact in found), outdated)
 
 
 def send_file(connection: Connection, table: Table, path: Path, into: str) -> None:

@@ -11,15 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradeonce.chain import Entry, seal
+from gradeonce.chain import Entry, seal_all
 from gradeonce.clock import Clock
-from gradeonce.errors import (
-    GradeonceError,
-    LeaseLost,
-    PublishConflict,
-    RefusedForSafety,
-    WarehouseError,
-)
+from gradeonce.errors import GradeonceError, PublishConflict, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import statement
@@ -27,6 +21,7 @@ from gradeonce.warehouses.base import OnStep, Params, Rows
 from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.definitions import defined_table, definition
 from gradeonce.warehouses.entries import entry_of_row, row_of_entry
+from gradeonce.warehouses.refusals import refuse_other_columns, refused
 
 _log = logging.getLogger(__name__)
 
@@ -99,11 +94,8 @@ def create_fences(
 def _known(table: Table, answer: Rows) -> tuple[bool, dict[str, Fence]]:
     rows = answer.rows
     known = rows[0][0]
-    if known is not None and known != definition(table):
-        raise RefusedForSafety(
-            f"A table {table.name} with other columns, key or stamps stands in this book already.",
-            hint="Publish it under another name.",
-        )
+    if known is not None:
+        refuse_other_columns(table, known)
     return known is not None, {row[2]: Fence(*row[1:]) for row in rows if row[2] is not None}
 
 
@@ -185,7 +177,7 @@ class Commit:
         for attempt in range(1, COMMIT_ATTEMPTS + 1):
             *head, at = connection.query(sql("head"), ours=False).rows[0]
             number, previous, _ = head
-            links = _sealed(self.drafts, number, previous, at)
+            links = seal_all(self.drafts, number=number, at=at, previous_hash=previous)
             last = links[-1] if links else None
             values = {
                 **self.params,
@@ -269,21 +261,6 @@ class Commit:
             raise error
 
 
-def refused(move: Move, fence: Fence) -> LeaseLost | PublishConflict:
-    """Return why a move is refused by the fence as it stands."""
-    if move.token is not None and fence.token > move.token:
-        return LeaseLost(
-            f"{move.table}/{move.partition}",
-            token=move.token,
-            reason="superseded",
-            detail=f"The fence of {move.table} {move.partition} has accepted token {fence.token} since.",
-        )
-    return PublishConflict(
-        f"{move.table} {move.partition} moved from version {move.base_seq} to {fence.seq} while we worked.",
-        hint="Run the same command again.",
-    )
-
-
 def _steps(moves: Sequence[Move]) -> dict[str, str | int]:
     stepping = [move for move in moves if move.change is not Change.WATCH]
     watching = [move for move in moves if move.change is Change.WATCH]
@@ -306,15 +283,6 @@ def _step(move: Move) -> dict[str, str | int | bool | None]:
         "keeps": move.change is Change.KEEP,
         "replaces": move.change is Change.REPLACE,
     }
-
-
-def _sealed(drafts: Sequence[EntryDraft], number: int, previous: str, at: str) -> list[Entry]:
-    links = []
-    for draft in drafts:
-        link = seal(number + 1, at, draft, previous)
-        number, previous = link.number, link.entry_hash
-        links.append(link)
-    return links
 
 
 def _pause(clock: Clock, jitter: random.Random, attempt: int) -> None:

@@ -28,7 +28,7 @@ from gradeonce.warehouses.bigquery.stage import BigQueryStage
 from gradeonce.warehouses.bigquery.verify import verify_tables
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
-from gradeonce.warehouses.mapped import asked_for
+from gradeonce.warehouses.mapped import asked_for, refuse_external
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -177,7 +177,8 @@ class BigQueryWarehouse:
     ) -> Landed:
         """See `Warehouse.land`."""
         for table, _ in relations.values():
-            self._refuse_external(table)
+            if table.name in _BUILT_IN:
+                refuse_external(table, self._external)
         made: list[str] = []
         try:
             offers = {}
@@ -185,7 +186,7 @@ class BigQueryWarehouse:
                 sent = f"{STAGING}{only_word(entry.run_id)}_{os.urandom(4).hex()}_{name}"
                 made.append(sent)
                 offers[name] = landing.send(self._connection, engine, table, relation, sent)
-                self.fences(table, [*offers[name].partitions, *((terms.tokens or ()) if number == 0 else ())])
+                self.fences(table, terms.of_relation(number).concerned(offers[name].partitions))
             on_step("land.sent")
             for attempt in range(1, LAND_ATTEMPTS + 1):
                 found = self.find_load(content_id)
@@ -304,14 +305,6 @@ class BigQueryWarehouse:
     def _external(self) -> frozenset[str]:
         """The tables of the user's that something else fills: they have no fences, and nothing is loaded into them."""
         return frozenset(name for name, place in kept(self._connection).items() if place.is_external)
-
-    def _refuse_external(self, table: Table) -> None:
-        if table.name in _BUILT_IN and table.name in self._external:
-            raise RefusedForSafety(
-                f"Something else fills the table that stands for {table.name}: it lacks columns that a load "
-                "must write, or is a view.",
-                hint="Nothing has to be loaded there: its rows are graded as they stand.",
-            )
 
     def _inputs(self, query: Query) -> dict[str, Table]:
         """Return the tables that a query may read, by name."""

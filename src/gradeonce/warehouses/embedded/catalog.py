@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradeonce.chain import GENESIS, Entry, canonical_json, seal
+from gradeonce.chain import GENESIS, Entry, canonical_json, seal_all
 from gradeonce.clock import Clock
-from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
+from gradeonce.errors import PublishConflict, RefusedForSafety, WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import SMALL_STATE, SMALL_TABLES, SmallTable, Table
 from gradeonce.sqlite_file import SqliteFile, write_turn
@@ -25,6 +25,7 @@ from gradeonce.warehouses.base import OnStep, Params, Rows
 from gradeonce.warehouses.definitions import defined_table, definition
 from gradeonce.warehouses.embedded import small
 from gradeonce.warehouses.embedded.files import sync_folder
+from gradeonce.warehouses.refusals import refuse_other_columns, refused
 
 SCHEMA_VERSION = 1
 CATALOG_FILE = "catalog.sqlite"
@@ -132,7 +133,7 @@ class Catalog:
             RefusedForSafety: If a table of this name was written before with other columns.
         """
         found = self._fences(table)
-        self._refuse_other_columns(table)
+        self._refuse_other(table)
         missing = [partition for partition in partitions if partition not in found]
         if missing:
             with self._file.write() as connection:
@@ -144,15 +145,12 @@ class Catalog:
             found = self._fences(table)
         return {partition: found[partition] for partition in partitions}
 
-    def _refuse_other_columns(self, table: Table) -> None:
+    def _refuse_other(self, table: Table) -> None:
         # Files with and without a column cannot be read together: every later query would fail.
         with self._file.read() as connection:
             row = connection.execute("SELECT definition FROM tables WHERE name = ?", (table.name,)).fetchone()
-        if row is not None and row[0] != definition(table):
-            raise RefusedForSafety(
-                f"A table {table.name} with other columns, key or stamps stands in this book already.",
-                hint="Publish it under another name.",
-            )
+        if row is not None:
+            refuse_other_columns(table, row[0])
 
     def all_fences(self, table: Table) -> list[Fence]:
         """Return every fence of the table, in the order of partitions."""
@@ -270,17 +268,7 @@ class Catalog:
             token, seq = connection.execute(_sql("fence_now"), values).fetchone()
             if move.change is Change.WATCH and seq == move.base_seq:
                 return
-            if move.token is not None and token > move.token:
-                raise LeaseLost(
-                    f"{move.table}/{move.partition}",
-                    token=move.token,
-                    reason="superseded",
-                    detail=f"The fence of {move.table} {move.partition} has accepted token {token} since.",
-                )
-            raise PublishConflict(
-                f"{move.table} {move.partition} moved from version {move.base_seq} to {seq} while we worked.",
-                hint="Run the same command again.",
-            )
+            raise refused(move, Fence(move.table, move.partition, token, seq))
         if move.change is Change.REPLACE:
             connection.execute(_sql("retire_segments"), {**values, "seq": move.base_seq + 1})
 
@@ -390,11 +378,7 @@ def _verify(connection: sqlite3.Connection, move: Move) -> None:
 
 def _append(connection: sqlite3.Connection, drafts: Sequence[EntryDraft], at: str) -> list[Entry]:
     number, previous = connection.execute(_sql("last_entry")).fetchone() or (0, GENESIS)
-    entries = []
-    for draft in drafts:
-        entry = seal(number + 1, at, draft, previous)
-        number, previous = entry.number, entry.entry_hash
-        entries.append(entry)
+    entries = seal_all(drafts, number=number, at=at, previous_hash=previous)
     connection.executemany(
         _sql("add_entry"),
         [

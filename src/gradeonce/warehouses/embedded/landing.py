@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.errors import LeaseLost, PublishConflict, ValidationFailed
-from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.model import EntryDraft, Fence
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import OnStep
@@ -16,25 +16,19 @@ from gradeonce.warehouses.embedded.catalog import Catalog, WrittenFile
 from gradeonce.warehouses.embedded.files import STAGING_FOLDER, copy_to_parquet, unique_name
 from gradeonce.warehouses.embedded.snapshot import fetch, relation
 from gradeonce.warehouses.embedded.stage import relation_facts, row_text, seal_file
-from gradeonce.warehouses.engine import run
-from gradeonce.warehouses.landing_terms import APPEND, Landed, Latest, Terms, landing_entry, landing_moves
+from gradeonce.warehouses.engine import rows_by_partition, run
+from gradeonce.warehouses.landing_terms import Arrival, Landed, Latest, Terms, landed_of, landing_entry, landing_moves
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
 @dataclass(frozen=True)
-class _Arrival:
-    """What one relation of a load amounts to: its steps, the fences they start from, its file if any row lands."""
+class _Arrived(Arrival):
+    """The same with the fences that its moves start from, and its file if any row lands."""
 
-    moves: list[Move]
     fences: Mapping[str, Fence]
     file: WrittenFile | None
-    outdated: int
-
-    @property
-    def rows(self) -> int:
-        return sum(self.file.rows.values()) if self.file else 0
 
 
 def land(
@@ -61,21 +55,14 @@ def land(
     """
     unique = unique_name(entry.run_id)
     staged = [folder / STAGING_FOLDER / f"{unique}.{name}.parquet" for name in relations]
-    arrivals: list[_Arrival] = []
-    known = outdated = 0
     try:
-        for path, (table, name) in zip(staged, relations.values(), strict=True):
-            offered = fetch(engine, f"SELECT count(*) FROM {name}").rows[0][0]
-            arrival = _arrive(
-                engine, catalog, folder, table, name, path, unique, on_step, APPEND if arrivals else terms
-            )
-            arrivals.append(arrival)
-            known += offered - arrival.rows - arrival.outdated
-            outdated += arrival.outdated
+        arrivals = [
+            _arrive(engine, catalog, folder, table, name, path, unique, on_step, terms.of_relation(number))
+            for number, (path, (table, name)) in enumerate(zip(staged, relations.values(), strict=True))
+        ]
         primary = next(iter(relations.values()))[0]
         first = arrivals[0]
-        partitions = tuple(move.partition for move in first.moves if move.change is Change.APPEND)
-        landed = Landed(entry.run_id, first.rows, known, partitions, outdated=outdated)
+        landed = landed_of(entry.run_id, arrivals)
         files = [arrival.file for arrival in arrivals if arrival.file]
         try:
             terms.judge(landed)
@@ -107,10 +94,11 @@ def _arrive(
     unique: str,
     on_step: OnStep,
     terms: Terms,
-) -> _Arrival:
+) -> _Arrived:
     part = quote_identifier(table.partition)
-    touched = [row[0] for row in fetch(engine, f"SELECT DISTINCT CAST({part} AS VARCHAR) FROM {name} ORDER BY 1").rows]
-    fences = catalog.fences(table, sorted({*touched, *(terms.tokens or ())}))
+    offered = rows_by_partition(engine, table, name)
+    touched = list(offered)
+    fences = catalog.fences(table, sorted({*terms.concerned(touched)}))
     source, outdated = name, 0
     if any(fences[partition].rows for partition in touched):
         # Read after the fences: rows that somebody lands in between move a seq, and our commit is refused.
@@ -127,10 +115,9 @@ def _arrive(
     on_step("land.staged")
     facts = relation_facts(engine, table, f"read_parquet({quote_literal(str(path))})")
     moves = landing_moves(table, facts, fences, terms.tokens)
-    if not facts:
-        return _Arrival(moves, fences, None, outdated)
     rows = {fact.partition: fact.rows for fact in facts}
-    return _Arrival(moves, fences, seal_file(engine, folder, table, path, f"{unique}.parquet", rows, on_step), outdated)
+    file = seal_file(engine, folder, table, path, f"{unique}.parquet", rows, on_step) if rows else None
+    return _Arrived(sum(offered.values()), moves, sum(rows.values()), outdated, fences, file)
 
 
 def _leave_out_older(engine: DuckDBPyConnection, name: str, latest: Latest) -> int:

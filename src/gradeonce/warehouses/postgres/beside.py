@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gradeonce.errors import RefusedForSafety, UsageError, ValidationFailed
+from gradeonce.errors import UsageError, ValidationFailed
 from gradeonce.model import EntryDraft
 from gradeonce.schema import Column, ColumnType
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.warehouses.base import OnStep
-from gradeonce.warehouses.beside import Doubled, DoubledKey, Reading, Restored
+from gradeonce.warehouses.beside import NULL_PART, PART_END, Doubled, Reading, Restored
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Connections, Session
@@ -69,8 +69,7 @@ class PostgresBeside:
             _lock(session, table)
             on_step("beside.locked")
             found = _look(session, table, key, by, latest=latest)
-            if (found.digest, found.rows_deleted) != (expected.digest, expected.rows_deleted):
-                raise RefusedForSafety(f"The copies in {table} are no longer those that were looked at.")
+            expected.refuse_others(table, found)
             keys = _one(session, "keys", table=table, key_text=_key_text(key, "t"))
             session.execute(_sql("back_up", table=table, backup=quote_identifier(backup)))
             saved = session.query(_sql("backup_digest", backup=quote_identifier(backup))).rows[0]
@@ -78,7 +77,7 @@ class PostgresBeside:
             removed = session.execute(_sql("remove", table=table))
             on_step("beside.removed")
             failures = []
-            if tuple(saved) != (found.doubled_rows, found.rows_digest):
+            if not found.is_backed_up(saved):
                 failures.append("the backup does not hold the rows as they stand")
             if removed != expected.rows_deleted:
                 failures.append(f"{removed} rows were removed, {expected.rows_deleted} were planned")
@@ -110,10 +109,7 @@ class PostgresBeside:
             _lock(session, table)
             on_step("beside.locked")
             saved = session.query(_sql("backup_digest", backup=quote_identifier(backup))).rows[0]
-            if tuple(saved) != (expected.doubled_rows, expected.rows_digest):
-                raise ValidationFailed(
-                    f"The backup {backup} is not whole.", failures=["it does not hold the rows that stood"]
-                )
+            expected.refuse_broken(backup, saved)
             _, columns = _columns(session, table)
             backed_up = f"SELECT ROW(b.*)::text FROM {quote_identifier(backup)} AS b"
             stood = Counter(text for (text,) in session.query(backed_up).rows)
@@ -184,22 +180,9 @@ def _look(session: Session, table: str, key: Sequence[str], by: str, *, latest: 
     session.execute(_sql("doubled", table=table, key_text=_key_text(key, "t"), by=decides, order=order))
     by_copies = session.query(_sql("by_copies")).rows
     rows_digest, digest = session.query(_sql("digests")).rows[0]
-    samples: dict[str, DoubledKey] = {}
-    for text, when, copy_number in session.query(_sql("samples")).rows:
-        if copy_number == 1:
-            values = tuple(None if part == _NULL else part for part in text.split(_UNIT))
-            samples[text] = DoubledKey(values, when, ())
-        else:
-            first = samples[text]
-            samples[text] = DoubledKey(first.key, first.kept_by, (*first.removed_by, when))
-    return Doubled(
-        rows=_one(session, "rows", table=table),
-        keys={copies: keys for copies, keys, _ in by_copies},
-        identical=sum(identical for _, _, identical in by_copies),
-        rows_digest=rows_digest,
-        digest=digest,
-        samples=tuple(samples.values()),
-    )
+    samples = session.query(_sql("samples")).rows
+    rows = _one(session, "rows", table=table)
+    return Doubled.counted(by_copies, samples, rows=rows, rows_digest=rows_digest, digest=digest)
 
 
 def _value(name: str, kind: str, wanted: ColumnType) -> tuple[str, str]:
@@ -212,12 +195,9 @@ def _value(name: str, kind: str, wanted: ColumnType) -> tuple[str, str]:
     return raw, f"CAST({raw} AS {POSTGRES_TYPES[wanted]})"
 
 
-_UNIT, _NULL = chr(31), chr(30)
-
-
 def _key_text(key: Sequence[str], alias: str) -> str:
-    parts = ", ".join(f"coalesce({alias}.{quote_identifier(name)}::text, chr(30))" for name in key)
-    return f"concat_ws(chr(31), {parts})"
+    parts = ", ".join(f"coalesce({alias}.{quote_identifier(name)}::text, chr({ord(NULL_PART)}))" for name in key)
+    return f"concat_ws(chr({ord(PART_END)}), {parts})"
 
 
 def _one(session: Session, name: str, **slots: str) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradeonce.errors import WarehouseError
-from gradeonce.model import Change, EntryDraft, Fence, Move
+from gradeonce.model import EntryDraft, Fence
 from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import OnStep
-from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, run
-from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms, landing_entry, landing_moves
+from gradeonce.warehouses.engine import DUCKDB_TYPES, open_engine, rows_by_partition, run
+from gradeonce.warehouses.landing_terms import Arrival, Emptied, Landed, Terms, landed_of, landing_entry, landing_moves
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.capabilities import POSTGRES_TYPES
 from gradeonce.warehouses.postgres.connection import Session
@@ -46,26 +46,16 @@ class Offered:
     partitions: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Arrival:
-    """What one relation of a load amounts to: its steps, the rows that land, the rows older than what stands."""
-
-    moves: list[Move]
-    rows: int
-    outdated: int
-
-
 def offer(engine: DuckDBPyConnection, table: Table, relation: str, path: Path) -> Offered:
     """Write a relation of the local engine to a file that PostgreSQL can read."""
-    part = quote_identifier(table.partition)
-    counted = run(engine, f"SELECT CAST({part} AS VARCHAR), count(*) FROM {relation} GROUP BY 1 ORDER BY 1").fetchall()
+    counted = rows_by_partition(engine, table, relation)
     columns = ", ".join(quote_identifier(name) for name in table.column_names)
     run(
         engine,
         f"COPY (SELECT {columns} FROM {relation}) TO {quote_literal(str(path))} "
         f"(FORMAT csv, HEADER false, NULLSTR {quote_literal(_NULL)}, FORCE_QUOTE ({columns}))",
     )
-    return Offered(table, path, sum(rows for _, rows in counted), tuple(partition for partition, _ in counted))
+    return Offered(table, path, sum(counted.values()), tuple(counted))
 
 
 def land(
@@ -99,19 +89,12 @@ def land(
     fences = _lock(session, offers, terms)
     on_step("land.locked")
     arrivals = [
-        _judge(session, name, offered, fences[offered.table.name], terms if number == 0 else APPEND)
+        _judge(session, name, offered, fences[offered.table.name], terms.of_relation(number))
         for number, (name, offered) in enumerate(offers.items())
     ]
     on_step("land.staged")
-    offered_rows = sum(offered.rows for offered in offers.values())
     primary = next(iter(offers.values())).table
-    landed = Landed(
-        load_id=entry.run_id,
-        rows=arrivals[0].rows,
-        known=offered_rows - sum(arrival.rows + arrival.outdated for arrival in arrivals),
-        partitions=tuple(move.partition for move in arrivals[0].moves if move.change is Change.APPEND),
-        outdated=arrivals[0].outdated,
-    )
+    landed = landed_of(entry.run_id, arrivals)
     terms.judge(landed)
     # Fences with a token first: a holder who is late must hear that, rather than what he has missed.
     moves = [move for arrival in arrivals for move in arrival.moves]
@@ -189,7 +172,7 @@ def _copy(session: Session, name: str, offered: Offered) -> None:
     session.copy_in(f"COPY {sent} FROM STDIN {options}", _blocks(offered.path))
 
 
-def _judge(session: Session, name: str, offered: Offered, fences: Mapping[str, Fence], terms: Terms) -> _Arrival:
+def _judge(session: Session, name: str, offered: Offered, fences: Mapping[str, Fence], terms: Terms) -> Arrival:
     """Put the rows that say something new into a table of their own; return what they amount to."""
     table, outdated = offered.table, 0
     select = identified(table, quote_identifier(f"sent_{name}"), key=table.version_of)
@@ -220,7 +203,7 @@ def _judge(session: Session, name: str, offered: Offered, fences: Mapping[str, F
     session.execute(f"CREATE TEMP TABLE {_new(name)} ON COMMIT DROP AS {select}")
     found = facts(session, table, _new(name))
     moves = landing_moves(table, found, fences, terms.tokens)
-    return _Arrival(moves, sum(fact.rows for fact in found), outdated)
+    return Arrival(offered.rows, moves, sum(fact.rows for fact in found), outdated)
 
 
 def _new(name: str) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from gradeonce.chain import Entry, seal
-from gradeonce.errors import LeaseLost, PublishConflict, RefusedForSafety, WarehouseError
+from gradeonce.chain import Entry, seal_all
+from gradeonce.errors import WarehouseError
 from gradeonce.model import Change, EntryDraft, Fence, Move
 from gradeonce.schema import Table
 from gradeonce.statements import statement
 from gradeonce.warehouses.base import Rows
-from gradeonce.warehouses.definitions import defined_table, definition
+from gradeonce.warehouses.definitions import defined_table
 from gradeonce.warehouses.entries import entry_of_row, row_of_entry
 from gradeonce.warehouses.postgres.connection import Session
+from gradeonce.warehouses.refusals import refuse_other_columns, refused
 
 
 def sql(name: str) -> str:
@@ -32,8 +33,8 @@ def fences_of(table: Table, found: Rows) -> dict[str, Fence]:
     Raises:
         RefusedForSafety: If that was a table with other columns, key or stamps.
     """
-    for *_, remembered in found.rows[:1]:
-        _refuse_other(table, remembered)
+    for *_, known in found.rows[:1]:
+        refuse_other_columns(table, known)
     return {fence.partition: fence for fence in (Fence(*row[:-1]) for row in found.rows)}
 
 
@@ -82,21 +83,6 @@ def advance(session: Session, moves: Sequence[Move], *, version: str) -> None:
         raise refused(move, fence)
 
 
-def refused(move: Move, fence: Fence) -> LeaseLost | PublishConflict:
-    """Return why a move is refused by the fence as it stands."""
-    if move.token is not None and fence.token > move.token:
-        return LeaseLost(
-            f"{move.table}/{move.partition}",
-            token=move.token,
-            reason="superseded",
-            detail=f"The fence of {move.table} {move.partition} has accepted token {fence.token} since.",
-        )
-    return PublishConflict(
-        f"{move.table} {move.partition} moved from version {move.base_seq} to {fence.seq} while we worked.",
-        hint="Run the same command again.",
-    )
-
-
 def now(session: Session) -> str:
     """Return the server's clock, ISO 8601 UTC."""
     return str(session.query(sql("now")).rows[0][0])
@@ -122,13 +108,10 @@ def append(session: Session, drafts: Sequence[EntryDraft]) -> list[Entry]:
     if not drafts:
         return []
     number, previous, at = session.query(sql("lock_head")).rows[0]
-    entries = []
-    for draft in drafts:
-        entry = seal(number + 1, at, draft, previous)
-        number, previous = entry.number, entry.entry_hash
-        entries.append(entry)
+    entries = seal_all(drafts, number=number, at=at, previous_hash=previous)
     rows = json.dumps([row_of_entry(entry) for entry in entries])
-    session.execute(sql("add_entries"), {"entries": rows, "number": number, "entry_hash": previous})
+    head = {"number": entries[-1].number, "entry_hash": entries[-1].entry_hash}
+    session.execute(sql("add_entries"), {"entries": rows, **head})
     return entries
 
 
@@ -142,18 +125,6 @@ def tables(session: Session) -> list[Table]:
     return [defined_table(text) for (text,) in session.query(sql("tables")).rows]
 
 
-def refuse_other_columns(session: Session, table: Table) -> None:
-    """Raise if the table that is remembered under that name has other columns, key or stamps.
-
-    Raises:
-        RefusedForSafety: If it has: old and new rows could not be read together.
-    """
-    _refuse_other(table, session.query(sql("definition"), {"name": table.name}).rows[0][0])
-
-
-def _refuse_other(table: Table, remembered: str) -> None:
-    if remembered != definition(table):
-        raise RefusedForSafety(
-            f"A table {table.name} with other columns, key or stamps stands in this book already.",
-            hint="Publish it under another name.",
-        )
+def remembered(session: Session, table: Table) -> str:
+    """Return the definition under which a table is remembered."""
+    return str(session.query(sql("definition"), {"name": table.name}).rows[0][0])

@@ -18,6 +18,7 @@ from gradeonce.warehouses.base import Estimator, Leftover, OnStep, Params, Rows
 from gradeonce.warehouses.definitions import definition
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
+from gradeonce.warehouses.mapped import refuse_external
 from gradeonce.warehouses.postgres import layout, mapped, small, state
 from gradeonce.warehouses.postgres.beside import PostgresBeside
 from gradeonce.warehouses.postgres.capabilities import CAPABILITIES
@@ -26,6 +27,7 @@ from gradeonce.warehouses.postgres.landing import fetch_table, land, offer, take
 from gradeonce.warehouses.postgres.rows import partition_list, sql
 from gradeonce.warehouses.postgres.stage import PostgresStage
 from gradeonce.warehouses.postgres.verify import verify_table
+from gradeonce.warehouses.refusals import refuse_other_columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -150,7 +152,7 @@ class PostgresWarehouse:
         if session.execute(state.sql("remember_table"), self._identity(table)):
             # The row just inserted makes a second maker wait, so two of them cannot collide over the table's name.
             layout.make_table(session, table)
-        state.refuse_other_columns(session, table)
+        refuse_other_columns(table, state.remembered(session, table))
 
     def all_fences(self, table: Table) -> list[Fence]:
         """See `Warehouse.all_fences`."""
@@ -214,14 +216,14 @@ class PostgresWarehouse:
         if found is not None:
             return Landed(found, 0, 0, (), already=True)
         for table, _ in relations.values():
-            self._refuse_external(table)
+            refuse_external(table, self._external)
         with tempfile.TemporaryDirectory(prefix="gradeonce-") as folder:
             offers = {
                 name: offer(engine, table, relation, Path(folder) / f"{name}.csv")
                 for name, (table, relation) in relations.items()
             }
             for number, offered in enumerate(offers.values()):
-                self.fences(offered.table, [*offered.partitions, *((terms.tokens or ()) if number == 0 else ())])
+                self.fences(offered.table, terms.of_relation(number).concerned(offered.partitions))
             with self._connections.transaction(settings=(JOIN_BY_HASH,)) as session:
                 return land(session, offers, entry, content_id=content_id, on_step=on_step, terms=terms)
 
@@ -238,14 +240,6 @@ class PostgresWarehouse:
             on_step("commit.ledgered")
             session.commit()
         on_step("commit.done")
-
-    def _refuse_external(self, table: Table) -> None:
-        if table.name in self._external:
-            raise RefusedForSafety(
-                f"Something else fills the table that stands for {table.name}: it lacks columns that a load "
-                "must write, or is a view.",
-                hint="Nothing has to be loaded there: its rows are graded as they stand.",
-            )
 
     def find_load(self, content_id: str) -> str | None:
         """See `Warehouse.find_load`."""
