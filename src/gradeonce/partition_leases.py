@@ -63,7 +63,7 @@ def hold_partitions(
     known: dict[str, int] = {}
 
     def accepted_token(partition: str) -> int:
-        # A second try for a partition means that we have waited: what the fences had accepted by then is read anew.
+        # Asked again for a partition, we have waited for its lease: what the fences had accepted by then is read anew.
         if partition not in known:
             known.update({p: fence.token for p, fence in warehouse.fences(table, partitions).items()})
         return known.pop(partition)

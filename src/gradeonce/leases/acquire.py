@@ -46,8 +46,9 @@ class LeaseEvent:
 Observer = Callable[[LeaseEvent], None]
 
 Floor = int | Callable[[], int]
-"""Highest token the protected resource has seen; as a function it is asked again at every try, since it may rise while
-we wait (a store that lost its memory meanwhile would otherwise hand out a token that is refused)."""
+"""Highest token the protected resource has seen. As a function it is asked before the first try, and once more when the
+lease was got after a wait: it may have risen meanwhile (a store that lost its memory would otherwise hand out a token
+that is refused). It is not asked while we wait: a question to a warehouse may cost money."""
 
 
 def new_holder(label: str = "") -> str:
@@ -79,7 +80,8 @@ def acquire(
         ttl: The same as a timedelta, or in seconds; give one of the two.
         holder: Your name in messages; None makes a unique one.
         wait_seconds: How long to wait while somebody else holds it; 0 tries once.
-        floor: Highest token the protected resource has seen; ours will be above it. A function is asked at every try.
+        floor: Highest token the protected resource has seen; ours will be above it. A function is asked before the
+            first try, and again when the lease was got after a wait.
         clock: Time; None takes the machine's.
         seed: Seeds the jitter of the waits; None takes a random one.
         observer: Called with every LeaseEvent.
@@ -158,14 +160,14 @@ def _wait_for(
 ) -> Lease:
     started = clock.monotonic()
     pause = FIRST_WAIT_SECONDS
+    lowest = floor() if callable(floor) else floor
+    has_waited = False
     while True:
         asked_at = clock.monotonic()
-        lowest = floor() if callable(floor) else floor
         record = store.try_acquire(key, holder=holder, ttl_seconds=ttl_seconds, floor=lowest)
         waited = clock.monotonic() - started
         if record.is_granted:
-            _tell(observer, LeaseEvent("acquired", key, record.token, waited, record.took_over))
-            return Lease(
+            lease = Lease(
                 store,
                 key,
                 holder=holder,
@@ -174,6 +176,15 @@ def _wait_for(
                 asked_at=asked_at,
                 clock=clock,
             )
+            if has_waited and callable(floor):
+                lowest, has_waited = max(lowest, _floor_now(floor, lease)), False
+                if lease.token <= lowest:
+                    # The store forgot its tokens while we waited: ours would be refused, so we take another one.
+                    _release(lease, None)
+                    continue
+            _tell(observer, LeaseEvent("acquired", key, lease.token, waited, record.took_over))
+            return lease
+        has_waited = True
         # Some stores look who refused us in a second step: he may have let go since, and his ttl with it.
         if record.is_held and record.ttl_seconds != ttl_seconds:
             raise LeaseSettingsMismatch(
@@ -187,6 +198,14 @@ def _wait_for(
         # Full jitter: waiters that came together do not come back together.
         clock.sleep(min(jitter.uniform(0, pause), wait_seconds - waited))
         pause = min(pause * 2, LONGEST_WAIT_SECONDS)
+
+
+def _floor_now(floor: Callable[[], int], lease: Lease) -> int:
+    try:
+        return floor()
+    except BaseException:
+        _release(lease, None)
+        raise
 
 
 def _held(record: LeaseRecord, waited: float) -> LeaseHeld:
