@@ -15,7 +15,7 @@ from gradeonce.errors import GradeonceError, PublishConflict
 from gradeonce.leases import LeaseEvent, LeaseStore, new_holder
 from gradeonce.model import EntryDraft, Query
 from gradeonce.partition_leases import hold_partitions, lease_key
-from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, ignore_steps, publish
+from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, fences_of, ignore_steps, publish
 from gradeonce.rules.derived import derived_from_grades
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
@@ -189,7 +189,8 @@ class Grader:
     ) -> list[PartitionRun]:
         for attempt in range(1, ATTEMPTS + 1):
             # Linked dates that hold grades are graded again with ours; those that hold none must hold none until then.
-            standing = {p for p, fence in self.warehouse.fences(ACCURACY, linked).items() if fence.rows}
+            fences = fences_of(self.warehouse, ACCURACY, linked, makes=not dry_run)
+            standing = {p for p, fence in fences.items() if fence.rows}
             partitions = sorted([*asked, *standing])
             watched = [partition for partition in linked if partition not in standing]
             try:

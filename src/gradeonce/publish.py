@@ -197,7 +197,7 @@ def publish(
     lost: _AnswerLost | None = None
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            fences = warehouse.fences(table, [*partitions, *watched])
+            fences = fences_of(warehouse, table, [*partitions, *watched], makes=dry_run is None)
             # After the fences were read: whoever is seen to have moved them since has let our commit finish first.
             landed = lost.landed(warehouse) if lost else None
         except GradeonceError as error:
@@ -213,7 +213,10 @@ def publish(
         _refuse_stale(table, bases, used)
         watches = [_watch(fences[partition]) for partition in watched]
         # Read after our own: whoever commits in between moves ours too, and is noticed.
-        followers = [_Follower(follows, warehouse.fences(follows.table, partitions)) for follows in derived]
+        followers = [
+            _Follower(follows, fences_of(warehouse, follows.table, partitions, makes=dry_run is None))
+            for follows in derived
+        ]
         try:
             with warehouse.stage(table, query, run_id=run_id) as stage:
                 on_step("publish.staged")
@@ -239,6 +242,14 @@ def publish(
             _log.info("publish_again run_id=%s attempt=%d error=%s", run_id, attempt, error.message)
         clock.sleep(jitter.uniform(0, min(1.0, 0.01 * 2**attempt)))
     raise AssertionError("unreachable")
+
+
+def fences_of(warehouse: Warehouse, table: Table, partitions: Sequence[str], *, makes: bool) -> dict[str, Fence]:
+    """Return the fences of partitions; whoever only looks (`makes` false) takes those that are missing as new ones."""
+    if makes:
+        return warehouse.fences(table, partitions)
+    standing = {fence.partition: fence for fence in warehouse.all_fences(table)} if partitions else {}
+    return {partition: standing.get(partition, Fence(table.name, partition)) for partition in partitions}
 
 
 def _watch(fence: Fence) -> Move:

@@ -453,7 +453,7 @@ class PublishConformance:
         assert next(iter(warehouse.entries())).draft.details["total"] == 5
 
     def test_a_dry_run_changes_nothing(self, warehouse: Warehouse) -> None:
-        """It says what would change, lets the caller look, and leaves rows, fence and ledger alone."""
+        """It says what would change, lets the caller look, and leaves rows, fences and ledger alone: it makes none."""
         self.publish(warehouse, counts(("a", "nut", 1), ("b", "nut", 2)), run_id="one")
         before = warehouse.fences(SHELVES, [DAY])[DAY]
 
@@ -470,6 +470,11 @@ class PublishConformance:
         assert [row[2] for row in self.stands(warehouse)] == [1, 2]
         assert self.revisions(warehouse) == []
         assert len(list(warehouse.entries())) == 1
+
+        query = shelf_query([NEXT_DAY], 1)
+        preview = publish(warehouse, SHELVES, query, [NEXT_DAY], run_id="three", dry_run=lambda *_: None)[NEXT_DAY]
+        assert (preview.status, preview.rows) == ("published", ITEMS)
+        assert warehouse.all_fences(SHELVES) == [before]
 
     def test_what_a_crashed_run_left_is_never_read(self, warehouse: Warehouse) -> None:
         """A run that dies past the staging: readers see the old rows, the same run id can be used again."""

@@ -11,7 +11,7 @@ import pytest
 import gradeonce
 from builders import ledger_findings, new_book, open_book
 from gradeonce.book import Book
-from gradeonce.schema import ACCURACY, ACTUALS, LINES, PREDICTIONS, Table
+from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, LINES, PREDICTIONS, Table
 from gradeonce.simulation import simulate_season
 from postgres_book import postgres, schema
 from servers import Postgres
@@ -67,6 +67,9 @@ def test_a_season_is_loaded_graded_corrected_and_reported_the_same(
 
     before = [book.report() for book in books]
     assert before[0] == before[1]
+    for book in books:
+        book.grade(str(book.status()[0].partition), dry_run=True)
+        assert [book.warehouse.all_fences(table) for table in (ACCURACY, DAILY_PERFORMANCE)] == [[], []]
     first = [book.grade(all_dates=True) for book in books]
     assert [not report.errors for report in first] == [True, True]
     assert first[0].totals == first[1].totals
