@@ -66,12 +66,15 @@ class Edge:
     Attributes:
         sent: Every request so far.
         instead: Called with each; what it returns is the answer, and None lets the request through.
+        passed_as: Called with each that is let through and what it carried; returns the path and the content with which
+            the emulator is asked.
         after: Called with each that went through and its answer; what it returns is told instead.
     """
 
     def __init__(self, server: BigQuery) -> None:
         self.sent: list[Sent] = []
         self.instead: Callable[[Sent], Answer | None] = lambda _: None
+        self.passed_as: Callable[[Sent, bytes], tuple[str, bytes]] = lambda sent, raw: (sent.path, raw)
         self.after: Callable[[Sent, Answer], Answer] = lambda _, answer: answer
         self._server = server
         edge = self
@@ -108,7 +111,7 @@ class Edge:
         answer = self.instead(sent)
         headers: dict[str, str] = {}
         if answer is None:
-            found, headers = self._passed_on(caller, raw)
+            found, headers = self._passed_on(caller, *self.passed_as(sent, raw))
             answer = self.after(sent, found)
         body = json.dumps(answer[1]).encode() if answer[1] else b""
         caller.send_response(answer[0])
@@ -117,16 +120,20 @@ class Edge:
         caller.end_headers()
         caller.wfile.write(body)
 
-    def _passed_on(self, caller: BaseHTTPRequestHandler, raw: bytes) -> tuple[Answer, dict[str, str]]:
+    def _passed_on(self, caller: BaseHTTPRequestHandler, path: str, raw: bytes) -> tuple[Answer, dict[str, str]]:
         """Return the emulator's answer, and where it says that a file is to be sent."""
         headers = {
-            k: v for k, v in caller.headers.items() if k.lower() not in ("host", "accept-encoding", "connection")
+            k: v
+            for k, v in caller.headers.items()
+            if k.lower() not in ("host", "accept-encoding", "connection", "content-length")
         }
-        request = Request(self._server.url + caller.path, raw or None, headers, method=caller.command)
+        request = Request(self._server.url + path, raw or None, headers, method=caller.command)
         try:
             with urlopen(request, timeout=STARTED_SECONDS) as response:
                 where = response.headers.get("Location")
-                return (response.status, _json(response.read(), "")), {"Location": where} if where else {}
+                # A file that is to be sent goes through here, too.
+                headers = {"Location": where.replace(self._server.url, self.url)} if where else {}
+                return (response.status, _json(response.read(), "")), headers
         except OSError as error:
             # An error of the emulator's is an answer, too.
             if not hasattr(error, "read"):

@@ -13,12 +13,14 @@ import pytest
 from acceptance.command import TIMEOUT_SECONDS, Command
 from acceptance.test_golden_cases import CASES, DAY, GIVEN, load_and_grade
 from bigquery_edge import Answer, Edge, Sent
+from bigquery_locations import Locations
 from servers import BigQuery
 
 STANDS = (
     "SELECT table_name, partition, rows, content_hash FROM publish_fences "
     "WHERE table_name IN ('prediction_accuracy', 'system_daily_performance') AND rows > 0 ORDER BY 1, 2"
 )
+BOOK, FAR_AWAY = "bigquery://demo/golden_cases", "europe-west1"
 BILLED, SLOTS, TEBIBYTE = 10 * 1024**2, 250, 1024**4
 
 
@@ -40,24 +42,27 @@ class Books:
     here: Command
     there: Command
     sent: list[Sent]
+    locations: Locations
 
 
 @pytest.fixture(scope="module")
 def books(bigquery: BigQuery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
-    """Both books; that in BigQuery was made by two processes at once."""
+    """Both books; that in BigQuery was made by two processes at once, far from where jobs run that do not say where."""
     with Edge(bigquery) as edge:
-        edge.after = billed
+        locations = Locations()
+        edge.instead = locations.instead
+        edge.after = lambda sent, answer: billed(sent, locations.after(sent, answer))
         there = Command(
             tmp_path_factory.mktemp("there"),
             BIGQUERY_EMULATOR_HOST=edge.url,
-            GRADEONCE_WAREHOUSE_BOOK="bigquery://demo/golden_cases",
+            GRADEONCE_WAREHOUSE_BOOK=f"{BOOK}?location={FAR_AWAY}",
             GRADEONCE_LOCK_STORE="off",
         )
         here = Command(tmp_path_factory.mktemp("here"))
         make_twice_at_once(there)
         for command in (here, there):
             load_and_grade(command)
-        yield Books(here, there, edge.sent)
+        yield Books(here, there, edge.sent, locations)
 
 
 def make_twice_at_once(command: Command) -> None:
@@ -89,6 +94,20 @@ def test_golden_cases_get_the_same_grades(books: Books) -> None:
     assert books.there("grade", DAY, "--json").json()["runs"][0]["status"] == "unchanged"
     books.there.inside("ledger", "verify", "--deep")
     books.there.inside("init", "--check")
+
+
+def test_the_book_is_where_the_url_says(books: Books) -> None:
+    """Every job of every command was sent there; a URL that does not say finds it; one that says otherwise is told."""
+    assert set(books.locations.datasets.values()) == {FAR_AWAY}
+    assert len(books.locations.jobs) >= 10
+
+    silent, wrong = BOOK, f"{BOOK}?location=US"
+    books.there.inside("--book", silent, "init", "--check")
+    failed = books.there.inside("--book", wrong, "grade", DAY, code=78)
+
+    assert f"demo.golden_cases is in {FAR_AWAY}, and [warehouse] book says ?location=US" in failed.err
+    assert f"?location={FAR_AWAY}" in failed.err
+    assert books.locations.refused == []
 
 
 def test_a_file_is_sent_to_a_table_that_expires(books: Books) -> None:

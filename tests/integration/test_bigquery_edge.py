@@ -11,15 +11,23 @@ import pytest
 
 from bigquery_book import empty_book, small_book
 from bigquery_edge import Answer, Edge, Sent, refusal
+from bigquery_locations import Locations
 from builders import SHELVES, FakeClock, ledger_findings, shelf_query
-from gradeonce.errors import ConfigError, LeaseLost, WarehouseError
+from gradeonce.clock import SystemClock
+from gradeonce.errors import ConfigError, LeaseLost, UsageError, WarehouseError
 from gradeonce.model import EntryDraft
 from gradeonce.publish import publish
+from gradeonce.schema import ACCURACY, Column, ColumnType, SmallTable
+from gradeonce.warehouses.bigquery import layout, mapped
+from gradeonce.warehouses.bigquery.beside import BigQueryBeside
+from gradeonce.warehouses.bigquery.connection import Connection
 from gradeonce.warehouses.bigquery.warehouse import BigQueryWarehouse
+from gradeonce.warehouses.mapped import Asked
 from servers import BigQuery
 
 DAY = "2026-01-17"
 LIMIT = 123_456_789
+NOTES = SmallTable("notes", (Column("name", ColumnType.TEXT), Column("text", ColumnType.TEXT)), key=("name",))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +101,99 @@ def test_a_query_that_is_too_dear_is_a_matter_of_the_settings(warehouse: BigQuer
     assert (refused.value.exit_code, refused.value.is_transient) == (78, False)
     edge.instead = lambda _: None
     assert markers(warehouse) == {1}
+
+
+def test_a_count_whose_answer_was_lost_is_asked_for_again(warehouse: BigQueryWarehouse, edge: Edge) -> None:
+    """The row was written by us, and we are told so, once; a job that is known to have failed is run again."""
+    lost: list[str] = []
+
+    def lose(sent: Sent, answer: Answer) -> Answer:
+        if sent.job and "INSERT INTO `notes`" in sent.sql and not lost:
+            lost.append(sent.body["jobReference"]["jobId"])
+            return refusal(400, "invalidQuery", "The quux was frobnicated.")
+        return answer
+
+    edge.after = lose
+    assert warehouse.keep(NOTES, [{"name": "a", "text": "ours"}], replace=False) == 1
+    assert len(lost) == 1
+    assert warehouse.keep(NOTES, [{"name": "a", "text": "theirs"}], replace=False) == 0
+
+    aborted: list[str] = []
+
+    def abort(sent: Sent) -> Answer | None:
+        if sent.job and "INSERT INTO `notes`" in sent.sql and not aborted:
+            aborted.append(sent.body["jobReference"]["jobId"])
+            return refusal(400, "invalidQuery", "Transaction is aborted due to concurrent update against table t.")
+        if aborted and sent.path.split("?")[0].endswith(f"/jobs/{aborted[0]}"):
+            why = {"reason": "invalidQuery", "message": "Transaction is aborted"}
+            job = {
+                "jobReference": {"projectId": "demo", "jobId": aborted[0]},
+                "configuration": {"query": {"query": ""}},
+            }
+            return 200, {**job, "status": {"state": "DONE", "errorResult": why, "errors": [why]}}
+        return None
+
+    edge.instead = abort
+    assert warehouse.keep(NOTES, [{"name": "b", "text": "ours"}], replace=False) == 1
+    names = [sent.body["jobReference"]["jobId"] for sent in edge.sent if "INSERT INTO `notes`" in sent.sql]
+    assert (names.count(aborted[0]), len(set(names))) == (1, 4)
+    assert warehouse.kept(NOTES).rows == [("a", "ours"), ("b", "ours")]
+
+
+def test_every_job_is_sent_to_where_the_dataset_is(bigquery: BigQuery, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made where the URL says, and found wherever it is; another place is told before anything is asked."""
+    with Edge(bigquery) as edge:
+        locations = Locations()
+        locations.on(edge)
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", edge.url)
+        maker = Connection("bigquery://demo/far_away?location=asia-northeast1")
+        layout.make_bare(maker)
+        try:
+            assert locations.datasets == {"far_away": "asia-northeast1"}
+            finder, wrong = Connection("bigquery://demo/far_away"), Connection("bigquery://demo/far_away?location=EU")
+            for connection in (maker, finder):
+                # Asked at once and in two steps, judged only, under a name, and looked up.
+                assert connection.query("SELECT number FROM ledger_head", ours=False).rows == [(0,)]
+                assert connection.execute("UPDATE ledger_head SET touched = 0 WHERE TRUE") == 1
+                assert connection.execute_apart("UPDATE ledger_head SET touched = 0 WHERE TRUE", on_sent=str) == 1
+                assert connection.estimate("SELECT number FROM ledger_head", ours=False) == 0
+                name = f"once_{id(connection)}"
+                assert connection.query_once("SELECT 1 AS one", {}, name=name).rows == [(1,)]
+                assert connection.query_once("SELECT 1 AS one", {}, name=name).rows == [(1,)]
+                assert not connection.has_failed(name)
+                assert connection.location == "asia-northeast1"
+            assert locations.refused == []
+            jobs = len([sent for sent in edge.sent if sent.job])
+
+            with pytest.raises(ConfigError, match=r"demo\.far_away is in asia-northeast1, .*location=EU") as refused:
+                wrong.query("SELECT number FROM ledger_head", ours=False)
+            assert (refused.value.state, "?location=asia-northeast1" in refused.value.hint) == (
+                "Nothing was changed.",
+                True,
+            )
+            with pytest.raises(ConfigError, match="asia-northeast1"):
+                BigQueryWarehouse.create("bigquery://demo/far_away?location=EU")
+            assert len([sent for sent in edge.sent if sent.job]) == jobs
+
+            # A table of the user's that is elsewhere cannot be read beside ours, and that is said, too.
+            here = Connection("bigquery://demo/near")
+            here.make_dataset()
+            assert here.location == "US"
+            beside = BigQueryBeside(here, SystemClock())
+            with pytest.raises(UsageError, match="is in asia-northeast1 and the book in US"):
+                beside.columns("demo.far_away.ledger_head")
+            asked = Asked(ACCURACY, "far_away.ledger", {})
+            assert "is in asia-northeast1 and the book in US" in mapped.examine(here, asked).problems[-1]
+        finally:
+            for dataset in ("far_away", "near"):
+                Connection(f"bigquery://demo/{dataset}").delete_dataset()
+
+
+@pytest.mark.parametrize("question", ["loction=EU", "location=", "location=EU'", "location=EU&x=1"])
+def test_a_url_that_asks_for_something_unknown_is_refused(question: str) -> None:
+    """A slip of the pen must not put the book on another continent."""
+    with pytest.raises(ConfigError, match="expected bigquery://PROJECT/DATASET"):
+        Connection(f"bigquery://demo/book?{question}")
 
 
 def test_a_commit_that_the_server_aborts_is_sent_again(bigquery: BigQuery, edge: Edge, url: str) -> None:

@@ -226,32 +226,43 @@ def test_a_topic_of_somebody_else_is_used_and_never_removed(project: FakeProject
     assert state["topics"][0] in project.state["topics"]
 
 
+FOUND = {"name": "projects/my-project/databases/(default)", "type": "FIRESTORE_NATIVE", "locationId": "eur3"}
+
+
 @pytest.mark.parametrize(
-    ("kind", "entry", "hint"),
+    ("kind", "entry", "options", "hint"),
     [
-        (
-            "databases",
-            {"name": "projects/my-project/databases/(default)", "type": "DATASTORE_MODE"},
-            "name another one with --database",
-        ),
+        ("databases", {**FOUND, "type": "DATASTORE_MODE"}, (), "name another one with --database"),
+        ("databases", FOUND, ("--database-location", "nam5"), "say with --database-location where it is"),
         (
             "datasets",
             {"datasetReference": {"projectId": "my-project", "datasetId": "gradeonce"}, "location": "EU"},
+            (),
             "--dataset-location",
         ),
     ],
 )
 def test_what_cannot_be_changed_says_what_to_do(
-    project: FakeProject, ask: Ask, kind: str, entry: dict[str, Any], hint: str
+    project: FakeProject, ask: Ask, kind: str, entry: dict[str, Any], options: tuple[str, ...], hint: str
 ) -> None:
-    """A database in the wrong mode, a dataset in another place: nothing is forced."""
+    """A database in the wrong mode or in another place, a dataset in another place: nothing is forced."""
     project.state = project.state | {kind: [entry]}
 
-    code, _, err = ask("deploy")
+    code, _, err = ask("deploy", *options)
 
     assert code == 5
     assert "differs" in err
     assert hint in err
+
+
+def test_a_database_that_is_there_is_taken_wherever_it_is(project: FakeProject, ask: Ask) -> None:
+    """A project has but one `(default)`, and it cannot move; a new one is made in the region."""
+    project.state = project.state | {"databases": [FOUND]}
+    assert ask("deploy", "--region", "us-central1")[0] == 0
+    assert project.state["databases"] == [FOUND]
+
+    assert ask("deploy", "--region", "us-central1", "--database", "leases")[0] == 0
+    assert project.state["databases"][1]["locationId"] == "us-central1"
 
 
 def test_an_account_of_the_user_is_not_made_and_keeps_its_roles(project: FakeProject, ask: Ask) -> None:

@@ -84,10 +84,39 @@ def test_what_the_emulators_can_show_passes_and_what_they_cannot_fails(
     assert results(verdict) == dict.fromkeys(NAMES, Result.PASSED) | {
         "dry_run": Result.FAILED,
         "bytes_billed": Result.FAILED,
+        "tables_elsewhere": Result.NOT_TRIED,
         "end_to_end": Result.NOT_TRIED,
     }
     assert "1 of 2 was told" in next(one.seen for one in verdict.findings if one.name == "conflict")
     assert left == set()
+
+
+def test_a_transaction_over_two_projects_is_tried(
+    bigquery: BigQuery, deployed: FakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another dataset it passes, and changes no row; in another project the emulator refuses it, which is told."""
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", bigquery.url)
+    seen = []
+    for project in ("my-project", "other-project"):
+        table = f"{project}.their_grades.accuracy"
+        deployment = Deployment("my-project", dataset="verify_two", tables={"prediction_accuracy": table})
+        connection = Connection(deployment.book)
+        connection.make_dataset()
+        connection.execute(f"CREATE SCHEMA `{project}`.`their_grades`")
+        options = "PARTITION BY game_date OPTIONS (require_partition_filter = TRUE)"
+        connection.execute(f"CREATE TABLE `{project}`.`their_grades`.`accuracy` (game_date DATE) {options}")
+        connection.execute(f"INSERT INTO `{project}`.`their_grades`.`accuracy` VALUES (DATE '2026-01-17')")
+
+        (finding,) = verify(deployment, Gcloud(), SystemClock(), only=("tables_elsewhere",)).findings
+
+        rows = f"SELECT COUNT(*) FROM `{project}`.`their_grades`.`accuracy` WHERE game_date = DATE '2026-01-17'"
+        assert connection.query(rows, ours=False).rows == [(1,)]
+        connection.execute(f"DROP SCHEMA `{project}`.`their_grades` CASCADE")
+        connection.delete_dataset()
+        connection.close()
+        seen.append((finding.result, table in finding.seen))
+    assert seen[0] == (Result.PASSED, True)
+    assert seen[1][0] is Result.FAILED
 
 
 class Sessions:

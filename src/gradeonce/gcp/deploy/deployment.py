@@ -41,7 +41,7 @@ _NAMES: Mapping[str, str] = {
     "dataset": r"[A-Za-z0-9_]{1,1024}",
     "dataset_location": r"[A-Za-z][A-Za-z0-9-]*",
     "database": r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]",
-    "database_location": r"[a-z][a-z0-9-]*",
+    "database_location": r"([a-z][a-z0-9-]*)?",
     "collection": r"[A-Za-z][A-Za-z0-9_-]*",
     "topic": r"[A-Za-z][A-Za-z0-9._~%+-]{2,254}",
     "completion_topic": r"[A-Za-z][A-Za-z0-9._~%+-]{2,254}",
@@ -66,7 +66,7 @@ class Deployment:
         dataset: Of the book, in BigQuery.
         dataset_location: Where the dataset is, if it must be made.
         database: Firestore database of the leases.
-        database_location: Where that is, if it must be made; empty: the region.
+        database_location: Where that must be; empty: anywhere, and in the region if it must be made.
         collection: Collection of the leases.
         topic: Where messages that ask for a grading arrive.
         completion_topic: Where finished gradings are announced.
@@ -115,8 +115,6 @@ class Deployment:
     version: str = __version__
 
     def __post_init__(self) -> None:
-        if not self.database_location:
-            object.__setattr__(self, "database_location", self.region)
         for key, pattern in _NAMES.items():
             value = getattr(self, key)
             if not re.fullmatch(pattern, value):

@@ -238,13 +238,18 @@ def _database(deployment: Deployment) -> Step:
         ),
         create=(
             *("gcloud", "firestore", "databases", "create", f"--database={deployment.database}"),
-            *(f"--location={deployment.database_location}", "--type=firestore-native", "--delete-protection"),
+            *(f"--location={deployment.database_location or deployment.region}", "--type=firestore-native"),
+            "--delete-protection",
             *(here, "--quiet"),
         ),
-        wanted=(Wanted("type", "FIRESTORE_NATIVE"),),
+        wanted=(
+            Wanted("type", "FIRESTORE_NATIVE"),
+            *([Wanted("locationId", deployment.database_location)] if deployment.database_location else []),
+        ),
         undo=("gcloud", "firestore", "databases", "delete", f"--database={deployment.database}", here),
         keeps_data=True,
-        hint="A database in Datastore mode keeps no leases: name another one with --database.",
+        hint="A database in Datastore mode keeps no leases, and none can move: name another one with --database, or "
+        "say with --database-location where it is.",
     )
 
 

@@ -8,6 +8,7 @@ from gradeonce.clock import Clock
 from gradeonce.errors import GradeonceError, UsageError
 from gradeonce.gcp.deploy.deployment import Deployment
 from gradeonce.gcp.deploy.gcloud import Gcloud
+from gradeonce.gcp.deploy.grants import ONLY_READ
 from gradeonce.gcp.verify import leases, warehouse
 from gradeonce.gcp.verify.check import Check, Finding, NotSo, Result, Verdict
 from gradeonce.gcp.verify.delivery import Delivery
@@ -16,7 +17,7 @@ from gradeonce.warehouses.bigquery.connection import Connection
 COLLECTION = "gradeonce_verify"
 """Collection of the lease that is tried: none that a grading uses."""
 
-WAREHOUSE = ("partition_filter", "dry_run", "bytes_billed", "time_travel", "conflict")
+WAREHOUSE = ("partition_filter", "dry_run", "bytes_billed", "time_travel", "conflict", "tables_elsewhere")
 LEASES = ("leases",)
 DELIVERY = ("push_token", "deadline", "callers", "anonymous_caller", "schedule", "webhook", "end_to_end")
 NAMES = (*WAREHOUSE, *LEASES, *DELIVERY)
@@ -66,12 +67,13 @@ def verify(
 
 def _of_warehouse(deployment: Deployment, make: Callable[[Iterable[Check]], None]) -> int:
     connection = Connection(deployment.book)
+    written = [table for name, table in deployment.tables_elsewhere.items() if name not in ONLY_READ]
     try:
         with warehouse.scratch(connection) as made:
-            make(warehouse.checks(made))
+            make(warehouse.checks(made, written))
     except GradeonceError as error:
         # No table could be made to try things on: that is the finding of every check of it.
-        make(_refused(check, error) for check in warehouse.checks(warehouse.Scratch(connection)))
+        make(_refused(check, error) for check in warehouse.checks(warehouse.Scratch(connection), written))
     finally:
         connection.close()
     return connection.cost.bytes_billed

@@ -36,6 +36,14 @@ BEGIN TRANSACTION
 -- Of it.
 COMMIT TRANSACTION
 
+-- name: change_nothing
+-- A change of another table that touches no row, and yet is one that the transaction must be able to make.
+DELETE FROM {elsewhere} AS t WHERE {within} AND FALSE
+
+-- name: rollback
+-- Of it.
+ROLLBACK TRANSACTION
+
 -- name: drop
 -- The table.
 DROP TABLE IF EXISTS `{table}`

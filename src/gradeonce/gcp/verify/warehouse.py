@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from gradeonce.clock import SystemClock
 from gradeonce.errors import GradeonceError
 from gradeonce.gcp.verify.check import Check, NotSo, require
 from gradeonce.statements import statement
+from gradeonce.warehouses.bigquery.beside import BigQueryBeside
 from gradeonce.warehouses.bigquery.connection import JOB_SECONDS, REQUEST_SECONDS, STAGING, Connection, expiring
 from gradeonce.warehouses.bigquery.errors import is_conflict, translated
+from gradeonce.warehouses.bigquery.state import as_script
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -55,8 +58,13 @@ def scratch(connection: Connection) -> Iterator[Scratch]:
             connection.execute(made.about("drop"))
 
 
-def checks(made: Scratch) -> tuple[Check, ...]:
-    """Return the checks of a warehouse, in order."""
+def checks(made: Scratch, written: Sequence[str] = ()) -> tuple[Check, ...]:
+    """Return the checks of a warehouse, in order.
+
+    Args:
+        made: A table to try things on.
+        written: Tables in other datasets that a publish writes to, as `project.dataset.table`.
+    """
     return (
         Check(
             "partition_filter",
@@ -87,6 +95,13 @@ def checks(made: Scratch) -> tuple[Check, ...]:
             "Of two transactions that change the same row, is one aborted, and is that recognised?",
             "a run that lost a race would be taken for one that failed for good, and not tried again",
             lambda: _conflict(made),
+        ),
+        Check(
+            "tables_elsewhere",
+            "Can one transaction change the book and your tables in other datasets and projects?",
+            "grades are published with the book's own tables or not at all, so no date could be graded",
+            lambda: _tables_elsewhere(made, written),
+            "" if written else "no table that is written is outside the book's dataset",
         ),
     )
 
@@ -142,6 +157,16 @@ def _conflict(made: Scratch) -> str:
     return require(len(told) == 1 and is_conflict(error) and translated(error).is_transient, seen)
 
 
+def _tables_elsewhere(made: Scratch, written: Sequence[str]) -> str:
+    beside = BigQueryBeside(made.connection, SystemClock())
+    changes = []
+    for table in written:
+        place = beside.reading(table, {})
+        changes.append(made.text("change_nothing", elsewhere=place.relation, within=place.within))
+    made.connection.execute(as_script([made.text("begin"), made.about("change"), *changes, made.text("rollback")]))
+    return f"{', '.join(written)} and the book, changed together and rolled back"
+
+
 def _session(made: Scratch) -> str:
     from google.api_core.exceptions import GoogleAPICallError
     from google.cloud import bigquery
@@ -169,6 +194,8 @@ def _job(made: Scratch, text: str, config: bigquery.QueryJobConfig) -> bigquery.
 
     place = made.connection.place
     config.default_dataset = bigquery.DatasetReference(place.project, place.dataset)
-    job = made.connection.client.query(text, job_config=config, timeout=REQUEST_SECONDS)
+    job = made.connection.client.query(
+        text, job_config=config, location=made.connection.location, timeout=REQUEST_SECONDS
+    )
     job.result(timeout=JOB_SECONDS)
     return job

@@ -167,6 +167,12 @@ class BigQueryBeside:
         found = self.connection.table(".".join(names))
         if found is None:
             raise UsageError(f"There is no table {'.'.join(names)}.", hint="Write it as PROJECT.DATASET.TABLE.")
+        ours = self.connection.location
+        if ours and found.location and found.location.lower() != ours.lower():
+            raise UsageError(
+                f"{'.'.join(names)} is in {found.location} and the book in {ours}: no statement reaches both.",
+                hint=f"Take a book in {found.location}, or copy the table's dataset to {ours}.",
+            )
         return found
 
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
-from gradeonce.errors import ConfigError, UsageError, WarehouseError
+from gradeonce.errors import UsageError, WarehouseError
 from gradeonce.schema import Table
 from gradeonce.warehouses.base import Params, Rows
 from gradeonce.warehouses.bigquery.capabilities import BIGQUERY_TYPES
 from gradeonce.warehouses.bigquery.errors import bad_request, driver_missing, translated
+from gradeonce.warehouses.bigquery.place import Place, location_of, make_dataset
 from gradeonce.warehouses.bigquery.spelling import spelled
 
 if TYPE_CHECKING:
@@ -60,29 +60,6 @@ class Cost:
     jobs: int = 0
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a book is: `bigquery://project/dataset?location=US`."""
-
-    project: str
-    dataset: str
-    location: str | None
-
-    @staticmethod
-    def of(url: str) -> Place:
-        """Read the URL.
-
-        Raises:
-            ConfigError: If it names no project or no dataset.
-        """
-        parts = urlsplit(url)
-        dataset = parts.path.strip("/")
-        if not parts.netloc or not dataset or "/" in dataset:
-            raise ConfigError(f"[warehouse] book is {url!r}; expected bigquery://PROJECT/DATASET.")
-        location = parse_qs(parts.query).get("location", [None])[0]
-        return Place(parts.netloc, dataset, location)
-
-
 class Connection:
     """A client for one dataset. Nothing is held between two requests: every one stands for itself.
 
@@ -111,6 +88,7 @@ class Connection:
         self._client: bigquery.Client | None = None
         self.cost = Cost()
         self._seen: set[str] = set()
+        self._location: str | None = None
         self.mapped: Mapping[str, Held] | None = None
 
     @property
@@ -122,10 +100,31 @@ class Connection:
 
             credentials = AnonymousCredentials() if os.environ.get(EMULATOR) else None  # type: ignore[no-untyped-call]
             with _ours():
-                self._client = bigquery.Client(
-                    project=self.place.project, credentials=credentials, location=self.place.location
-                )
+                self._client = bigquery.Client(project=self.place.project, credentials=credentials)
         return self._client
+
+    @property
+    def location(self) -> str | None:
+        """Where the dataset is, asked for once, or where it is to be made; None: wherever BigQuery makes it.
+
+        Every job is sent there: left to itself, BigQuery guesses, and a statement that names no table runs in the US.
+
+        Raises:
+            ConfigError: If it is not where the URL says.
+        """
+        if self._location is None:
+            with _ours():
+                self._location = location_of(self.client, self.place)
+        return self._location or self.place.location
+
+    def make_dataset(self) -> None:
+        """Make the dataset where the URL says, or where BigQuery puts one of this project; one there is fine.
+
+        Raises:
+            ConfigError: If it is there, and not where the URL says.
+        """
+        with _ours():
+            self._location = location_of(self.client, self.place) or make_dataset(self.client, self.place)
 
     def query(self, sql: str, params: Params | None = None, *, ours: bool = True) -> Rows:
         """Run one statement that returns rows, or a script whose last statement does.
@@ -135,7 +134,51 @@ class Connection:
             params: Values by name.
             ours: Whether the text is one of our statements.
         """
-        job = self._run(sql, params, ours=ours)
+        return self._answer(self._run(sql, params, ours=ours))
+
+    def query_once(self, sql: str, params: Params | None, *, name: str) -> Rows:
+        """Run a script in BigQuery's own spelling, or return the answer of the one that was run under this name.
+
+        So an answer that was lost on its way is had by asking again, and nothing is done twice.
+
+        Args:
+            sql: See `query`.
+            params: See `query`.
+            name: Of the job: nobody else's.
+        """
+        from google.api_core.exceptions import Conflict
+
+        try:
+            job = self._run(sql, params, ours=False, name=name)
+        except WarehouseError as error:
+            if not isinstance(error.__cause__, Conflict):
+                raise
+            job = self._job(name)
+        return self._answer(job)
+
+    def has_failed(self, name: str) -> bool:
+        """Say whether a job of that name has come to an end, and changed nothing."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            job = self._job(name)
+        except WarehouseError as error:
+            # One that is not there may still be on its way to BigQuery.
+            if error.is_transient or isinstance(error.__cause__, NotFound):
+                return False
+            raise
+        return job.state == "DONE" and job.error_result is not None
+
+    def _job(self, name: str) -> bigquery.QueryJob:
+        from google.cloud import bigquery
+
+        location = self.location
+        with _ours():
+            job = self.client.get_job(name, location=location, timeout=REQUEST_SECONDS)
+        assert isinstance(job, bigquery.QueryJob), f"{name} is no query"
+        return job
+
+    def _answer(self, job: bigquery.QueryJob) -> Rows:
         with _ours():
             result = job.result(timeout=JOB_SECONDS)
             rows = [tuple(row.values()) for row in result]
@@ -202,9 +245,10 @@ class Connection:
         self.execute(f"CREATE TABLE `{into}` ({columns}) OPTIONS ({expiring()})")
         schema = [bigquery.SchemaField(column.name, BIGQUERY_TYPES[column.type]) for column in table.columns]
         config = bigquery.LoadJobConfig(source_format="PARQUET", schema=schema, write_disposition="WRITE_EMPTY")
+        location = self.location
         with _ours(), path.open("rb") as file:
             job = self.client.load_table_from_file(
-                file, f"{self.place.project}.{self.place.dataset}.{into}", job_config=config
+                file, f"{self.place.name}.{into}", job_config=config, location=location
             )
             job.result(timeout=JOB_SECONDS)
 
@@ -214,7 +258,7 @@ class Connection:
 
         with _ours():
             try:
-                return {one.table_id for one in self.client.list_tables(f"{self.place.project}.{self.place.dataset}")}
+                return {one.table_id for one in self.client.list_tables(self.place.name)}
             except NotFound:
                 return set()
 
@@ -236,7 +280,7 @@ class Connection:
 
     def size_and_age(self, name: str) -> list[tuple[int, datetime]]:
         """Return how many bytes a table takes up and when it was last written; nothing where there is none."""
-        table = self.table(f"{self.place.project}.{self.place.dataset}.{name}")
+        table = self.table(f"{self.place.name}.{name}")
         return [(int(table.num_bytes or 0), table.modified or table.created)] if table else []
 
     def is_busy(self) -> bool:
@@ -252,9 +296,8 @@ class Connection:
     def delete_dataset(self) -> None:
         """Delete the dataset with everything in it; none there is fine."""
         with _ours():
-            self.client.delete_dataset(
-                f"{self.place.project}.{self.place.dataset}", delete_contents=True, not_found_ok=True
-            )
+            self.client.delete_dataset(self.place.name, delete_contents=True, not_found_ok=True)
+        self._location = None
 
     def close(self) -> None:
         """Close the client."""
@@ -263,7 +306,14 @@ class Connection:
             self._client = None
 
     def _run(
-        self, sql: str, params: Params | None, *, ours: bool, dry_run: bool = False, waits: bool = True
+        self,
+        sql: str,
+        params: Params | None,
+        *,
+        ours: bool,
+        dry_run: bool = False,
+        waits: bool = True,
+        name: str | None = None,
     ) -> bigquery.QueryJob:
         """Hand a statement to BigQuery.
 
@@ -273,9 +323,11 @@ class Connection:
             ours: See `query`.
             dry_run: Only judge it.
             waits: False returns once BigQuery has taken it: what becomes of it takes a second request.
+            name: Of the job; None: one that the driver makes up, and under which it runs a job again that failed.
         """
         from google.cloud import bigquery
         from google.cloud.bigquery.enums import QueryApiMethod
+        from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 
         values = dict(params or {})
         text = spelled(sql, values) if ours else sql
@@ -287,10 +339,19 @@ class Connection:
         )
         if self._maximum:
             config.maximum_bytes_billed = self._maximum
+        location = self.location
         with _ours():
-            # A dry run is a job; all else is one request, which is answered with the rows.
-            method = QueryApiMethod.INSERT if dry_run or not waits else QueryApiMethod.QUERY
-            return self.client.query(text, job_config=config, api_method=method, timeout=REQUEST_SECONDS)
+            # A dry run is a job, and so is what has a name; all else is one request, which is answered with the rows.
+            is_job = dry_run or not waits or name is not None
+            return self.client.query(
+                text,
+                job_config=config,
+                job_id=name,
+                location=location,
+                api_method=QueryApiMethod.INSERT if is_job else QueryApiMethod.QUERY,
+                timeout=REQUEST_SECONDS,
+                job_retry=DEFAULT_JOB_RETRY if name is None else None,
+            )
 
     def _count(self, job: bigquery.QueryJob) -> None:
         self.cost.jobs += 1

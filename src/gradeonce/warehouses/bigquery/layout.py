@@ -43,6 +43,7 @@ def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
     Raises:
         RefusedForSafety: If a newer gradeonce made the dataset, or a table of the user's cannot stand for ours.
     """
+    mapped.settle_near(connection, users)
     examined = {asked.table.name: mapped.examine(connection, asked) for asked in users}
     for asked in users:
         examined[asked.table.name].refuse_problems(asked)
@@ -62,18 +63,10 @@ def migrate(connection: Connection, users: Sequence[Asked] = ()) -> bool:
 
 
 def _migrate_once(connection: Connection, users: Sequence[Asked], examined: Mapping[str, Examined]) -> bool:
-    place = connection.place
-    connection.execute(
-        state.as_script(
-            [
-                f"CREATE SCHEMA IF NOT EXISTS {quoted(place.project)}.{quoted(place.dataset)}{_location(connection)}",
-                _sql("steps"),
-                mapped.create_text(),
-            ]
-        )
-    )
+    connection.make_dataset()
+    connection.execute(state.as_script([_sql("steps"), mapped.create_text()]))
     done = _steps_done(connection)
-    _refuse_newer(done, place.dataset)
+    _refuse_newer(done, connection.place.dataset)
     there = connection.tables()
     texts = []
     for asked in users:
@@ -99,10 +92,9 @@ def _migrate_once(connection: Connection, users: Sequence[Asked], examined: Mapp
 
 def make_bare(connection: Connection, tables: Sequence[Table] = ()) -> None:
     """Make a dataset in which one can publish, and of the tables of rows these only: a book to be thrown away."""
-    place = connection.place
-    schema = f"CREATE SCHEMA IF NOT EXISTS {quoted(place.project)}.{quoted(place.dataset)}{_location(connection)}"
+    connection.make_dataset()
     connection.execute(
-        state.as_script([schema, *_step(connection, "state", ()), mapped.create_text(), *map(table_text, tables)])
+        state.as_script([*_step(connection, "state", ()), mapped.create_text(), *map(table_text, tables)])
     )
 
 
@@ -110,7 +102,9 @@ def missing(connection: Connection, users: Sequence[Asked] = ()) -> list[str]:
     """Return what `init` would still have to do, one line each; nothing is changed."""
     there = connection.tables()
     if "schema_steps" not in there:
-        return [f"the dataset {connection.place.dataset} holds no book"]
+        mapped.settle_near(connection, users)
+        problems = [f"{a.table.name}: {what}" for a in users for what in mapped.examine(connection, a).problems]
+        return [f"the dataset {connection.place.dataset} holds no book", *problems]
     done = _steps_done(connection)
     _refuse_newer(done, connection.place.dataset)
     lines = [f"step {number} ({step}) was not done" for number, step in enumerate(STEPS, 1) if number > done]
@@ -159,11 +153,6 @@ def _making_way(connection: Connection, asked: Asked) -> str:
             hint="Take the line out of [tables], or make the book in another dataset.",
         )
     return f"DROP TABLE {name}"
-
-
-def _location(connection: Connection) -> str:
-    location = connection.place.location
-    return f" OPTIONS (location = '{location}')" if location else ""
 
 
 def _step(connection: Connection, step: str, stood_for: Collection[str]) -> list[str]:

@@ -94,6 +94,16 @@ class BigQuerySpelling:
         return f"ALTER TABLE {self.table(asked.physical)} ADD COLUMN {name} {kind}"
 
 
+def settle_near(connection: Connection, users: Sequence[Asked]) -> None:
+    """Let a book that is not there yet, and whose URL does not say where it is to be, be where the tables are."""
+    if not users or connection.location is not None:
+        return
+    names = (".".join(BigQuerySpelling(connection).whole_name(asked.physical)) for asked in users)
+    found = next((table for table in map(connection.table, names) if table is not None), None)
+    if found is not None:
+        connection.place = replace(connection.place, location=found.location)
+
+
 def examine(connection: Connection, asked: Asked) -> Examined:
     """Hold a table of the user's against ours; nothing is changed."""
     spelling = BigQuerySpelling(connection)
@@ -116,6 +126,12 @@ def examine(connection: Connection, asked: Asked) -> Examined:
     is_table = found.table_type == "TABLE"
     examined = mapped.examine(asked, Shape(columns, is_table, not is_table), spelling)
     problems = []
+    ours = connection.location
+    if ours and found.location and found.location.lower() != ours.lower():
+        problems.append(
+            f"{asked.physical} is in {found.location} and the book in {ours}: no statement reaches both; "
+            f"make the book in {found.location}"
+        )
     if not is_table and asked.table.name not in mapped.READ_ONLY:
         problems.append(f"{asked.physical} is a {found.table_type.lower()}, and {asked.table.name} is written")
     day = found.time_partitioning.field if found.time_partitioning else None

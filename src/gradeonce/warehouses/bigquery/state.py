@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,12 +109,26 @@ class Counted(str):
 
 
 def counted_in_turn(connection: Connection, clock: Clock, texts: Sequence[str], params: Params) -> int:
-    """Run statements as one transaction of their own; return how many rows those touched that are `Counted`."""
+    """Run statements as one transaction of their own; return how many rows those touched that are `Counted`.
+
+    What is counted is what this call did, whatever became of the first answers: each job goes under a name, and is run
+    again under another one only if it is known to have failed.
+    """
     counting = ["SET touched_rows = touched_rows + @@row_count"]
     parts = [part for text in texts for part in (text, *(counting if isinstance(text, Counted) else []))]
-    declared = ["DECLARE touched_rows INT64 DEFAULT 0"]
-    answer = in_turn(connection, clock, parts, params, before=declared, answer="SELECT touched_rows")
-    return int(answer.rows[0][0])
+    script = _transaction(parts, before=["DECLARE touched_rows INT64 DEFAULT 0"], answer="SELECT touched_rows")
+    name = _new_name()
+
+    def run() -> Rows:
+        nonlocal name
+        try:
+            return connection.query_once(script, params, name=name)
+        except GradeonceError:
+            if connection.has_failed(name):
+                name = _new_name()
+            raise
+
+    return int(_again(run, clock).rows[0][0])
 
 
 def in_turn(
@@ -126,18 +140,30 @@ def in_turn(
         before: Statements in front of the transaction; they may be run more than once.
         answer: The statement behind it whose rows are returned.
     """
-    script = as_script([*before, sql("begin"), *texts, sql("end"), answer])
+    script = _transaction(texts, before=before, answer=answer)
+    return _again(lambda: connection.query(script, params, ours=False), clock)
+
+
+def _transaction(texts: Sequence[str], *, before: Sequence[str], answer: str) -> str:
+    return as_script([*before, sql("begin"), *texts, sql("end"), answer])
+
+
+def _again(run: Callable[[], Rows], clock: Clock) -> Rows:
     # Two processes that met once must not meet again and again, so each backs off by amounts of its own.
     jitter = random.Random(f"{platform.node()} {os.getpid()}")
     for attempt in range(1, COMMIT_ATTEMPTS + 1):
         try:
-            return connection.query(script, params, ours=False)
+            return run()
         except GradeonceError as error:
             # A conflict may be told in words that nobody documents; a statement that is really wrong fails again.
             if attempt >= (COMMIT_ATTEMPTS if error.is_transient else UNKNOWN_ATTEMPTS):
                 raise
             _pause(clock, jitter, attempt)
     raise AssertionError("unreachable")
+
+
+def _new_name() -> str:
+    return f"gradeonce_{os.urandom(16).hex()}"
 
 
 def before_commit(on_step: OnStep) -> None:

@@ -58,7 +58,7 @@ class BigQueryWarehouse:
         """Remember where the book is; BigQuery is asked by the first call.
 
         Args:
-            url: `bigquery://project/dataset`, with `?location=` if it is not the project's own.
+            url: `bigquery://project/dataset`, with `?location=` for where it must be (see `Place`).
             clock: Time for back-off; None takes the machine's. Instants in the book are the server's.
             threads: Threads of the local engine that reads files; 0: one per core.
             maximum_bytes_billed: A query that would read more is refused; 0: no limit.
