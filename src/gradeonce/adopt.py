@@ -5,11 +5,9 @@ No lease is taken: rows are put only where none stand, and the fence decides aga
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from gradeonce.leases import new_holder
 from gradeonce.model import Copies, Fence, Query
 from gradeonce.publish import Judgement, ignore_steps, publish
 from gradeonce.rules.derived import derived_from_grades
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import ACCURACY, OUTCOMES
 from gradeonce.statements import quote_identifier, quote_literal, statement
 from gradeonce.warehouses.base import OnStep, Rows, Stage, Warehouse
@@ -340,7 +339,7 @@ def _adopted_before(warehouse: Warehouse, content_id: str) -> str:
 
 def new_adoption_id(clock: Clock) -> str:
     """Return the identity of an adoption."""
-    return f"adopted-{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
+    return new_run_id("adopted-", clock.now())
 
 
 def _sql(name: str, **slots: str) -> str:

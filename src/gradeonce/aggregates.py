@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
-from datetime import UTC
 
 from gradeonce.clock import Clock
 from gradeonce.errors import RefusedForSafety, ValidationFailed
 from gradeonce.model import Query
 from gradeonce.publish import ignore_steps, publish
 from gradeonce.rules.derived import derived_from_grades
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import ACCURACY
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import OnStep, Warehouse
@@ -63,7 +62,7 @@ def _add(warehouse: Warehouse, dates: Sequence[str], clock: Clock, on_step: OnSt
         # Only these dates are in view.
         Query(f"SELECT {columns} FROM {ACCURACY.name}", inputs={ACCURACY.name: tuple(dates)}),
         dates,
-        run_id=f"d{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}",
+        run_id=new_run_id("d", clock.now()),
         holder="sums",
         kind="derive",
         derived=derived_from_grades(),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gradeonce import rules
@@ -17,6 +16,7 @@ from gradeonce.model import EntryDraft, Query
 from gradeonce.partition_leases import hold_partitions, lease_key
 from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, fences_of, ignore_steps, publish
 from gradeonce.rules.derived import derived_from_grades
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
 from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
 from gradeonce.warehouses.base import Estimator, OnStep, Stage, Warehouse
@@ -166,7 +166,7 @@ class Grader:
             [
                 EntryDraft(
                     kind="grade",
-                    run_id=_new_run_id(self.clock),
+                    run_id=new_run_id("g", self.clock.now()),
                     table=ACCURACY.name,
                     partition=day.isoformat(),
                     status="failed",
@@ -222,7 +222,7 @@ class Grader:
         dry_run: bool = False,
     ) -> list[PartitionRun]:
         started = self.clock.monotonic()
-        run_id = _new_run_id(self.clock)
+        run_id = new_run_id("g", self.clock.now())
         # A game that moved keeps its id, so its box score is looked for wherever that id occurs.
         elsewhere = self.warehouse.sharing(ACTUALS, "game_id", PREDICTIONS, partitions)
         query = self._query(partitions, rules.RuleSettings.of(self.settings), run_id, elsewhere=elsewhere)
@@ -278,10 +278,6 @@ class Grader:
                 INJURIES.name: tuple(sorted(near)),
             },
         )
-
-
-def _new_run_id(clock: Clock) -> str:
-    return f"g{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
 
 
 def _run(published: Published, run_id: str, waits: Mapping[str, float], duration: float) -> PartitionRun:

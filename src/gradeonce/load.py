@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -14,6 +13,7 @@ from gradeonce.errors import UsageError
 from gradeonce.leases import new_holder
 from gradeonce.model import EntryDraft
 from gradeonce.publish import ignore_steps
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import LINES, LOADED_TABLES, QUARANTINE, Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.base import OnStep, Warehouse
@@ -108,7 +108,7 @@ def load_files(
     found = warehouse.find_load(content_id)
     if found is not None:
         return LoadReport(kind, "already_loaded", found, names)
-    load_id = new_load_id("l", clock)
+    load_id = new_run_id("l", clock.now())
     with warehouse.engine() as engine:
         read = read_and_check(warehouse, engine, settings, clock, kind, files, options)
         on_step("load.read")
@@ -206,11 +206,6 @@ def entry_details(kind: str, files: Sequence[Path], options: LoadOptions, read: 
         "refused": dict(read.refused),
         "quarantined": read.bad,
     }
-
-
-def new_load_id(letter: str, clock: Clock) -> str:
-    """Return an identity that nobody else has; the letter says what it is of."""
-    return f"{letter}{clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
 
 
 def _options_that_matter(warehouse: Warehouse, settings: Settings, options: LoadOptions) -> dict[str, str | None]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gradeonce.alerts.problem import Severity
@@ -18,6 +17,7 @@ from gradeonce.checks.results import SAMPLE_KEYS, CheckReport, CheckResult, Chec
 from gradeonce.checks.scope import CheckScope, with_values
 from gradeonce.clock import Clock, league_day
 from gradeonce.errors import GradeonceError
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import CHECK_RESULTS
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run_checks(
             _run_check(check, reader, sources, scope.since(looks_back_to.get(check.name)), clock) for check in checks
         ]
     report = CheckReport(
-        check_run=f"c{scope.now.astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}",
+        check_run=new_run_id("c", scope.now),
         checked_at=scope.now,
         first_date=scope.first,
         last_date=scope.last,

@@ -5,14 +5,13 @@ Such a plan has one nameless partition, the whole table, and its columns count a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import UTC
 
 from gradeonce.dedupe.choice import LONGEST_NAME, Choice, Keep
 from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.history import APPLIED, DROPPED, ROLLED_BACK
-from gradeonce.dedupe.plan import Plan, PlannedPartition, SampleKey
+from gradeonce.dedupe.plan import Plan, PlannedPartition, SampleKey, new_plan_id
 from gradeonce.errors import UsageError
 from gradeonce.model import EntryDraft, Fence
 from gradeonce.schema import Column, ColumnType, Table
@@ -39,7 +38,7 @@ def plan_beside(deduper: Deduper, table: str, *, key: Sequence[str], keep: str |
     made_at = at.isoformat(timespec="seconds")
     if not found.keys:
         return Plan("", choice, made_at, beside=quoted)
-    plan_id = f"{at:%Y%m%d_%H%M%S}_{os.urandom(3).hex()}"
+    plan_id = new_plan_id(at)
     whole = PlannedPartition(
         partition="",
         fence=Fence(quoted, ""),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
 
 from gradeonce.clock import Clock
 from gradeonce.config import Settings
@@ -17,6 +15,7 @@ from gradeonce.leases import LeaseStore, new_holder
 from gradeonce.partition_leases import Held, hold_partitions
 from gradeonce.publish import Derived, ignore_steps
 from gradeonce.rules.derived import derived_from_grades
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import ACCURACY, ROW_TABLES, Table
 from gradeonce.warehouses.base import OnStep, Warehouse
 
@@ -95,7 +94,7 @@ class Deduper:
 
     def new_run_id(self, letter: str) -> str:
         """Return the identity of a run."""
-        return f"{letter}{self.clock.now().astimezone(UTC):%Y%m%dT%H%M%S}{os.urandom(4).hex()}"
+        return new_run_id(letter, self.clock.now())
 
     def following(self, table: Table) -> Sequence[Derived]:
         """Return what follows from a table's rows and must be published with them."""

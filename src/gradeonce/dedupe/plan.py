@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 
 from gradeonce.adopted import adopted_partitions
 from gradeonce.clock import Clock
@@ -133,7 +133,7 @@ def make_plan(warehouse: Warehouse, clock: Clock, choice: Choice, *, partitions:
         PublishConflict: If somebody else published in every partition looked at, every time.
     """
     at = clock.now().astimezone(UTC)
-    plan_id = f"{at:%Y%m%d_%H%M%S}_{os.urandom(3).hex()}"
+    plan_id = new_plan_id(at)
     for attempt in range(1, ATTEMPTS + 1):
         with warehouse.reader() as reader:
             affected = [name for (name,) in reader.query(choice.affected(partitions)).rows]
@@ -150,6 +150,11 @@ def make_plan(warehouse: Warehouse, clock: Clock, choice: Choice, *, partitions:
         if attempt == ATTEMPTS:
             break
     raise PublishConflict(f"{choice.table.name} is published to all the time.", hint="Run the same command again.")
+
+
+def new_plan_id(at: datetime) -> str:
+    """Return the name of a plan made at an instant (UTC); it is part of a table's name, the backup's."""
+    return f"{at:%Y%m%d_%H%M%S}_{os.urandom(3).hex()}"
 
 
 def _require_published(fences: Mapping[str, Fence]) -> None:

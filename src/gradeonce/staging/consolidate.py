@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from gradeonce.errors import PublishConflict, UsageError, ValidationFailed
 from gradeonce.leases import new_holder
-from gradeonce.load import new_load_id
 from gradeonce.model import EntryDraft, Fence
 from gradeonce.partition_leases import Held, hold_partitions
 from gradeonce.publish import ATTEMPTS
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import ACCURACY, PREDICTIONS, STAGED_PREDICTIONS, Table
 from gradeonce.staging.reports import ConsolidationReport
 from gradeonce.staging.stagings import Letter, Staging, require_names, rows_by_worker
@@ -136,7 +136,7 @@ def _take(staging: Staging, engine: DuckDBPyConnection, batch: str, waiting: Seq
             f"{rows} rows are staged where {expected} should be.",
             hint="Run it again; if it stays so, `gradeonce ledger verify --deep`.",
         )
-    load_id = new_load_id(Letter.CONSOLIDATION, staging.clock)
+    load_id = new_run_id(Letter.CONSOLIDATION, staging.clock.now())
     at = staging.clock.now().astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
     stamps = {
         "load_id": quote_literal(load_id),

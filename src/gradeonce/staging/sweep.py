@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from gradeonce.errors import PublishConflict
 from gradeonce.leases import new_holder
-from gradeonce.load import new_load_id
 from gradeonce.model import EntryDraft, Fence
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import STAGED_PREDICTIONS
 from gradeonce.staging.reports import StagedBatch, SweepReport
 from gradeonce.staging.stagings import Letter, Staging, batch_of, rows_by_worker
@@ -31,7 +31,7 @@ def sweep(staging: Staging, batch: str | None = None, *, apply: bool = False) ->
     found = [one for one in found if (one.is_orphan if batch is None else one.batch == batch)]
     if not apply or not found:
         return SweepReport(applied=apply, batches=tuple(found))
-    run_id, holder = new_load_id(Letter.SWEEP, staging.clock), new_holder("sweep")
+    run_id, holder = new_run_id(Letter.SWEEP, staging.clock.now()), new_holder("sweep")
     swept = []
     for one in found:
         # The writes that were looked at, and no other: what a worker adds now makes the batch no orphan.

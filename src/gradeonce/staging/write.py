@@ -10,12 +10,12 @@ from gradeonce.load import (
     LoadOptions,
     content_of,
     entry_details,
-    new_load_id,
     read_and_check,
     stamp,
     stamp_quarantine,
 )
 from gradeonce.model import EntryDraft
+from gradeonce.run_id import new_run_id
 from gradeonce.schema import STAGED_PREDICTIONS
 from gradeonce.staging.reports import StageReport
 from gradeonce.staging.stagings import Letter, Staging, require_names, staging_of
@@ -39,7 +39,7 @@ def write(staging: Staging, files: Sequence[Path], *, batch: str, worker: str, o
     if fence.rows or fence.version.startswith(Letter.CONSOLIDATION):
         status = "already_staged" if fence.rows else "already_consolidated"
         return StageReport(batch, worker, status, fence.version, names)
-    load_id = new_load_id(Letter.WRITE, staging.clock)
+    load_id = new_run_id(Letter.WRITE, staging.clock.now())
     with staging.warehouse.engine() as engine:
         read = read_and_check(staging.warehouse, engine, staging.settings, staging.clock, "predictions", files, options)
         staging.on_step("stage.read")

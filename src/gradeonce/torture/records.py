@@ -63,10 +63,6 @@ class Commit:
     content_hash: str | None = None
     rows: int | None = None
 
-    @property
-    def in_ledger(self) -> bool:
-        return self.content_hash is not None
-
 
 @dataclass(frozen=True)
 class Seen:

@@ -54,17 +54,11 @@ class Capabilities:
     """What a warehouse can do; the core asks this record, never a name.
 
     Attributes:
-        name: For messages.
-        enforces_unique: Whether the warehouse itself refuses a second row with the same key.
         local_engine: Whether rows are staged by the engine in this process.
-        server_clock: Whether instants come from a server rather than from this machine.
         shares_tables: Whether others may put rows into its tables beside gradeonce.
     """
 
-    name: str
-    enforces_unique: bool
     local_engine: bool
-    server_clock: bool
     shares_tables: bool
 
 

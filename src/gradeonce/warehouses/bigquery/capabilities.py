@@ -5,9 +5,7 @@ from __future__ import annotations
 from gradeonce.schema import ColumnType
 from gradeonce.warehouses.base import Capabilities
 
-CAPABILITIES = Capabilities(
-    name="bigquery", enforces_unique=False, local_engine=False, server_clock=True, shares_tables=True
-)
+CAPABILITIES = Capabilities(local_engine=False, shares_tables=True)
 
 BIGQUERY_TYPES = {
     ColumnType.TEXT: "STRING",

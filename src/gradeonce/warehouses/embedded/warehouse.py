@@ -38,9 +38,7 @@ class EmbeddedWarehouse:
     Limit: one machine, a local disk.
     """
 
-    capabilities = Capabilities(
-        name="embedded", enforces_unique=False, local_engine=True, server_clock=False, shares_tables=False
-    )
+    capabilities = Capabilities(local_engine=True, shares_tables=False)
 
     def __init__(
         self,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from gradeonce.schema import ColumnType
 from gradeonce.warehouses.base import Capabilities
 
-CAPABILITIES = Capabilities(
-    name="postgresql", enforces_unique=True, local_engine=False, server_clock=True, shares_tables=True
-)
+CAPABILITIES = Capabilities(local_engine=False, shares_tables=True)
 
 POSTGRES_TYPES = {
     # Byte order, as the engine sorts: ties between ids must end the same way on every warehouse.
