@@ -143,7 +143,7 @@ def test_a_test_sends_one_of_each_kind(season: Command, receiver: Receiver) -> N
     receiver.answer(Answer(410, "channel_is_archived"))
     table = season("alerts", "test", code=1, GRADEONCE_ALERTS_WEBHOOK="env:NO_SUCH_HOOK").out
     assert "The channel answered 410: channel_is_archived." in table
-    assert "The variable NO_SUCH_HOOK, which holds the address of a channel, is not set" in table
+    assert "The variable NO_SUCH_HOOK, which holds an address, is not set" in table
     assert len(receiver.requests) == len(AlertKind) + 1
     assert "No channel is set." in season("alerts", "test", code=78, GRADEONCE_ALERTS_SLACK="").err
     assert "there is slack" in season("alerts", "test", "--channel", "pager", code=64).err

@@ -24,9 +24,16 @@ from builders import (
     open_book,
     sums_off,
 )
+from gradeonce.alerts import addresses
 from gradeonce.book import Book
 from gradeonce.clock import FakeClock
-from gradeonce.errors import RefusedForSafety, TransientWarehouseError, ValidationFailed, WarehouseError
+from gradeonce.errors import (
+    RefusedForSafety,
+    TransientAlertError,
+    TransientWarehouseError,
+    ValidationFailed,
+    WarehouseError,
+)
 from gradeonce.leases import acquire
 from gradeonce.readiness import Missing, ReadyState
 from gradeonce.schedule import Scheduler, SlotState
@@ -218,7 +225,7 @@ def test_the_hook_is_told_what_is_missing_and_fetches_it(folder: Path, tmp_path:
         ("sh -c 'kill -9 $$'", "signal 9: it said nothing"),
         (
             "env:NO_SUCH_HOOK",
-            "The variable NO_SUCH_HOOK, which holds the address of a channel, is not set or is empty.",
+            "The variable NO_SUCH_HOOK, which holds an address, is not set or is empty.",
         ),
         ("sh -c 'unfinished", "the command cannot be read: No closing quotation"),
     ],
@@ -239,6 +246,44 @@ def test_a_hook_that_fails_is_alerted_and_the_morning_goes_on(folder: Path, hook
     clock.advance(86400)
     scheduler(folder, clock, hook="true", deadline_hours=0.1).once()
     assert ("not_ready", "schedule/hook") not in open_alerts(folder)
+
+
+def test_a_hook_whose_address_is_out_of_reach_is_alerted_and_the_morning_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The place that keeps it does not answer: as with any hook that fails, the date is graded as far as it goes."""
+
+    def unreachable(reference: str) -> str:
+        raise TransientAlertError(f"{reference} is out of reach.")
+
+    monkeypatch.setattr(addresses, "_resolvers", {"secret+vault": (unreachable, None)})
+    land_predictions(folder, 1, 4)
+
+    outcome = scheduler(folder, FakeClock(DUE), hook="secret+vault://fetch", deadline_hours=0.1).once()
+
+    assert outcome is not None
+    assert (outcome.state, outcome.error) == (SlotState.LATE, None)
+    assert ("not_ready", "schedule/hook") in open_alerts(folder)
+
+
+def test_alerting_that_breaks_is_not_in_the_way_of_a_morning(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault of ours in telling: the date is graded and recorded, and the fault is in the log."""
+
+    def broken(*arguments: object, **options: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    land_season(folder, 1, 4)
+    monkeypatch.setattr(Book, "announce", broken)
+
+    outcome = scheduler(folder, FakeClock(DUE)).once()
+
+    assert outcome is not None
+    assert (outcome.state, outcome.dates) == (SlotState.DONE, ((DAY, "published"),))
+    assert [row["state"] for row in runs(folder)] == ["done"]
+    assert "alerting_failed" in caplog.text
+    assert "a fault of ours" in caplog.text
 
 
 def test_a_hook_that_takes_too_long_is_ended_with_all_it_started(folder: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_file_holds_the_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("env:NO_SUCH_HOOK", "The variable NO_SUCH_HOOK, which holds the address of a channel, is not set"),
+        ("env:NO_SUCH_HOOK", "The variable NO_SUCH_HOOK, which holds an address, is not set"),
         ("file:nowhere.txt", "cannot be read: No such file or directory"),
         ("file:empty.txt", "is empty"),
         ("file:binary.txt", "it is not text"),
@@ -66,7 +66,7 @@ def test_a_resolver_is_asked_for_its_scheme(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"secret://other could not be looked up \(ZeroDivisionError\)"):
         look_up("secret://other", base_folder=tmp_path)
     add_resolver("secret", lambda reference: None)  # type: ignore[arg-type, return-value]
-    with pytest.raises(ConfigError, match="secret://hook, which holds the address of a channel, is empty or no text"):
+    with pytest.raises(ConfigError, match="secret://hook, which holds an address, is empty or no text"):
         look_up("secret://hook", base_folder=tmp_path)
     with pytest.raises(UsageError, match="secret://"):
         add_resolver("https", lambda reference: reference)

@@ -102,7 +102,7 @@ def look_up(reference: str, *, base_folder: Path, was_refused: bool = False) -> 
         name = reference.removeprefix("env:")
         text = os.environ.get(name, "")
         if not text.strip():
-            raise ConfigError(f"The variable {name}, which holds the address of a channel, is not set or is empty.")
+            raise ConfigError(f"The variable {name}, which holds an address, is not set or is empty.")
     elif reference.startswith("file:"):
         text = _from_file(base_folder / Path(reference.removeprefix("file:")).expanduser())
     else:
@@ -128,7 +128,7 @@ def _resolved(scheme: str, reference: str, *, was_refused: bool) -> str:
         # Foreign code, whose own words may hold what it was to look up.
         raise ConfigError(f"{reference} could not be looked up ({type(error).__name__}).") from None
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"{reference}, which holds the address of a channel, is empty or no text.")
+        raise ConfigError(f"{reference}, which holds an address, is empty or no text.")
     return text
 
 
@@ -137,7 +137,7 @@ def _from_file(path: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigError(f"{path}, which holds the address of a channel, cannot be read: {reason}.") from error
+        raise ConfigError(f"{path}, which holds an address, cannot be read: {reason}.") from error
     if not text.strip():
-        raise ConfigError(f"{path}, which holds the address of a channel, is empty.")
+        raise ConfigError(f"{path}, which holds an address, is empty.")
     return text

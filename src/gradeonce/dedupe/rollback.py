@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gradeonce.dedupe.beside import restore_beside
@@ -86,7 +86,12 @@ def _require_applied(deduper: Deduper, plan: Plan) -> None:
 
 
 def _published(
-    deduper: Deduper, plan: Plan, tokens: Mapping[str, int] | None, guard: object, *, dry_run: bool
+    deduper: Deduper,
+    plan: Plan,
+    tokens: Mapping[str, int] | None,
+    guard: Callable[[], None] | None,
+    *,
+    dry_run: bool,
 ) -> RolledBack:
     choice, names = plan.choice, plan.names
     history = history_of(deduper.warehouse, plan)
@@ -105,7 +110,7 @@ def _published(
         judge=lambda stage: _judge(stage, plan),
         reason_sql=f"'{REASON}'",
         copies=Copies.ALLOWED,
-        guard=guard if callable(guard) else None,
+        guard=guard,
         dry_run=(lambda stage, replaced, compared: None) if dry_run else None,
         clock=deduper.clock,
         on_step=deduper.on_step,

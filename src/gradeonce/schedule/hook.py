@@ -16,7 +16,7 @@ from typing import Any
 
 from gradeonce.alerts.addresses import look_up
 from gradeonce.config import Settings
-from gradeonce.errors import ConfigError
+from gradeonce.errors import ConfigError, TransientAlertError
 from gradeonce.readiness import Readiness
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def call_hook(settings: Settings, readiness: Readiness, *, attempt: int) -> Hook
             result = _post(hook, document, settings.hook_seconds)
         else:
             result = _run(hook, document, settings.hook_seconds, settings.base_folder)
-    except ConfigError as error:
+    except (ConfigError, TransientAlertError) as error:
         result = HookResult(False, error.message)
     if result.ok:
         _log.info("hook_called date=%s attempt=%d", readiness.game_date, attempt)

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from gradeonce.alerts.announce import announce_safely
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.clock import Clock
 from gradeonce.errors import GradeonceError, LeaseLost
@@ -173,11 +174,7 @@ class Morning:
         return self.book.check(end=self.slot.game_date, alert=True).status.value
 
     def _alert(self, problems: Sequence[Problem], scope: Sequence[str]) -> None:
-        try:
-            self.book.announce(problems, scope=scope)
-        except GradeonceError as error:
-            # The morning goes on: what it is about matters more than telling of it.
-            _log.error("morning_not_alerted slot=%s error=%s", self.slot.day, error.message)
+        announce_safely(self.book.announce, problems, scope=scope)
 
     def _failure(self, error: GradeonceError) -> Problem:
         return Problem(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from gradeonce.alerts.announce import announce_safely
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.config import Settings
 from gradeonce.errors import GradeonceError, LeaseHeld, LeaseLost, RefusedForSafety, WarehouseError
@@ -122,7 +123,7 @@ class Scheduler:
             place=slot.game_date.isoformat(),
             command=f"gradeonce ready {slot.game_date}",
         )
-        book.announce([problem])
+        announce_safely(book.announce, [problem])
 
     def _once_quietly(self) -> Outcome | None:
         try:
