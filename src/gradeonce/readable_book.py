@@ -1,7 +1,4 @@
-"""What a book can be asked. Nothing in here changes a row, a fence, the ledger, or what else it remembers.
-
-A fence that has accepted nothing may come of it: whoever looks at a partition first makes that.
-"""
+"""What a book can be asked. Nothing in here changes a row, a fence, the ledger, or what else it remembers."""
 
 from __future__ import annotations
 
