@@ -151,7 +151,7 @@ class Grader:
         query = self._query(partitions, rules.RuleSettings.of(self.settings), "estimate", elsewhere=())
         looked_up = (PREDICTIONS, ACTUALS)
         shared = sum(estimator.sharing(table, "game_id", PREDICTIONS, partitions) for table in looked_up)
-        return estimator.staging(ACCURACY, query) + shared
+        return estimator.staging(query) + shared
 
     def _linked(self, partitions: Sequence[str]) -> list[str]:
         """Return the other dates for which one of these dates' games was predicted: the game moved, its id stayed.

@@ -231,13 +231,13 @@ def _fill_in(warehouse: Warehouse, engine: DuckDBPyConnection, read: ReadRows, o
     from gradeonce.loading.lines import attach_lines, derive_recommendation
 
     if options.line_from == "lines":
-        warehouse.bring(engine, LINES, _partitions_of_lines(warehouse, engine, read))
+        warehouse.bring(engine, LINES, _partitions_of_lines(warehouse))
         attach_lines(engine, read.relation, LINES.name, book=options.book)
     if options.derive_recommendation:
         derive_recommendation(engine, read.relation)
 
 
-def _partitions_of_lines(warehouse: Warehouse, engine: DuckDBPyConnection, read: ReadRows) -> list[str]:
+def _partitions_of_lines(warehouse: Warehouse) -> list[str]:
     # A game keeps its id when it moves, so its lines may lie under another date: whatever that may be, it is wanted.
     if warehouse.capabilities.local_engine:
         return []

@@ -62,6 +62,12 @@ def test_every_command_and_option_is_documented(name: str) -> None:
             assert any(line.startswith(f"| `{option.opts[0]}") for line in part.splitlines())
 
 
+@pytest.mark.parametrize("name", [name for name, found in commands().items() if not isinstance(found, click.Group)])
+def test_every_command_shows_how_it_is_typed(name: str) -> None:
+    """Its help holds the command itself, with something that might stand there."""
+    assert f"gradeonce {name}" in (commands()[name].help or "")
+
+
 def test_every_setting_is_documented() -> None:
     """Each key in its section."""
     page = text_of("reference/settings.md")

@@ -38,7 +38,7 @@ def adopt(
     \b
     gradeonce adopt accuracy_dump.parquet --timezone UTC --dry-run
     gradeonce adopt accuracy_dump.parquet --timezone UTC
-    gradeonce adopt prediction_accuracy       # in PostgreSQL: rows that stand in the table already
+    gradeonce adopt prediction_accuracy       # on a server: rows that stand in the table already
 
     A file is copied into the book; a table is taken over where it stands. It says what it found (keys that stand more
     than once, nulls in keys, confidence on two scales), and changes none of it: `gradeonce dedupe plan` does. Adopted

@@ -33,7 +33,11 @@ def alerts() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def list_alerts(ctx: click.Context, everything: bool, as_json: bool) -> None:
-    """Show open alerts, newest first: what, since when, how often it was seen, and which channel took it."""
+    """Show open alerts, newest first: what, since when, how often it was seen, and which channel took it.
+
+    \b
+    gradeonce alerts list
+    """
     with open_from_context(ctx) as book:
         found = [alert for alert in reversed(book.alerts()) if everything or alert.is_open]
     if as_json:
@@ -66,6 +70,9 @@ def list_alerts(ctx: click.Context, everything: bool, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, alert_id: str, as_json: bool) -> None:
     """Show one alert in full: what it said, the command to look closer, and every step on every channel.
+
+    \b
+    gradeonce alerts show a1b2c3d4e5f6
 
     The beginning of its name is enough.
     """
@@ -122,6 +129,9 @@ def show(ctx: click.Context, alert_id: str, as_json: bool) -> None:
 def test(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> int:
     """Send one alert of each kind to every channel; exit 1 if one did not take them all.
 
+    \b
+    gradeonce alerts test
+
     They say that they are tests, and nothing of them is kept. A channel that fails is not asked again.
     """
     with open_from_context(ctx) as book:
@@ -153,6 +163,9 @@ def test(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> int:
 @click.pass_context
 def retry(ctx: click.Context, as_json: bool) -> int:
     """Send what channels have not taken yet; exit 1 if one still does not.
+
+    \b
+    gradeonce alerts retry
 
     Every command that alerts does the same before it ends; this one is for the moment after a channel was mended.
     """

@@ -104,7 +104,11 @@ def apply(ctx: click.Context, plan_id: str, wait: float | None, as_json: bool) -
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def verify(ctx: click.Context, plan_id: str, as_json: bool) -> int:
-    """Check that PLAN left what it should have: no copies, the planned rows, a whole backup. Exit 1 if not."""
+    """Check that PLAN left what it should have: no copies, the planned rows, a whole backup. Exit 1 if not.
+
+    \b
+    gradeonce dedupe verify 20260118_090000_a1b2c3
+    """
     with open_from_context(ctx) as book:
         found = book.dedupe_verify(plan_id)
     if as_json:

@@ -32,6 +32,9 @@ _MARKER = ".gradeonce-demo"
 def demo(folder: Path, seed: int, days: int, predictions: int) -> None:
     """Simulate a season, load it, grade it and show the report.
 
+    \b
+    gradeonce demo
+
     Players and results are invented; nothing is downloaded. The folder it makes holds the files that were loaded, the
     book, and a gradeonce.toml, so that every other command can be tried on it.
     """

@@ -21,6 +21,10 @@ def ledger() -> None:
 def verify(ctx: click.Context, deep: bool, head: str | None, as_json: bool) -> None:
     """Check that nothing was added, changed or dropped since it was written.
 
+    \b
+    gradeonce ledger verify
+    gradeonce ledger verify --deep
+
     The chain covers every load and every grading; each entry covers the checksums of its files, the rows that stood
     afterwards, and the entry before it. Compare the head with one that you published to detect a chain that was
     rewritten as a whole.
@@ -54,7 +58,11 @@ def verify(ctx: click.Context, deep: bool, head: str | None, as_json: bool) -> N
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def show_head(ctx: click.Context, as_json: bool) -> None:
-    """Print the hash of the latest entry. Publish it, and nobody can rewrite what came before unnoticed."""
+    """Print the hash of the latest entry. Publish it, and nobody can rewrite what came before unnoticed.
+
+    \b
+    gradeonce ledger head
+    """
     with open_from_context(ctx) as book:
         found = book.sql('SELECT number, "at", entry_hash FROM ledger ORDER BY number DESC LIMIT 1').dicts()
     if as_json:

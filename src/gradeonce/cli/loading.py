@@ -89,7 +89,12 @@ def load_lines(report: LoadReport) -> list[str]:
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def sources(name: str | None, as_json: bool) -> None:
-    """List the file layouts that can be loaded by name; of one NAME, the mapping itself."""
+    """List the file layouts that can be loaded by name; of one NAME, the mapping itself.
+
+    \b
+    gradeonce sources
+    gradeonce sources nba_api.league_game_log
+    """
     from gradeonce.errors import UsageError
     from gradeonce.sources import sources as all_sources
 

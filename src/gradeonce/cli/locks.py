@@ -18,7 +18,11 @@ def locks() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def list_locks(ctx: click.Context, everything: bool, as_json: bool) -> None:
-    """Show each lease: who holds it, since when, until when, and its fencing token."""
+    """Show each lease: who holds it, since when, until when, and its fencing token.
+
+    \b
+    gradeonce locks list
+    """
     with open_from_context(ctx) as book:
         records = [record for record in book.leases.records() if everything or record.is_held]
     if as_json:
@@ -70,6 +74,9 @@ def list_locks(ctx: click.Context, everything: bool, as_json: bool) -> None:
 @click.pass_context
 def release(ctx: click.Context, key: str, token: int, reason: str, as_json: bool) -> None:
     """Release a lease whose holder is certainly gone, e.g. grading/2026-01-17.
+
+    \b
+    gradeonce locks release grading/2026-01-17 --token 7 --reason "the laptop is gone"
 
     The token must be that of the claim you saw: if somebody else took the lease meanwhile, nothing happens. The
     former holder cannot publish any more once a successor has. A line in the ledger says who broke what.

@@ -17,7 +17,12 @@ from gradeonce.cli.output import SCHEMA_VERSION, emit_csv, emit_json, emit_table
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def status(ctx: click.Context, start: str | None, end: str | None, todo: bool, as_json: bool) -> None:
-    """Show which dates are graded, pending, stale (inputs moved since), ungraded, failed or adopted."""
+    """Show which dates are graded, pending, stale (inputs moved since), ungraded, failed or adopted.
+
+    \b
+    gradeonce status --todo
+    gradeonce status --from 2026-01-01 --to 2026-01-31
+    """
     with open_from_context(ctx) as book:
         found = book.status(start=start, end=end)
     rows = [row for row in found if not todo or row.state != "graded"]
@@ -68,7 +73,12 @@ def status(ctx: click.Context, start: str | None, end: str | None, todo: bool, a
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def runs(ctx: click.Context, day: str | None, limit: int, as_json: bool) -> None:
-    """Show past gradings, newest first; of one date or of all."""
+    """Show past gradings, newest first; of one date or of all.
+
+    \b
+    gradeonce runs 2026-01-17
+    gradeonce runs --last 10
+    """
     with open_from_context(ctx) as book:
         found = book.sql(
             "SELECT * FROM grading_runs WHERE $day IS NULL OR partition = $day ORDER BY entry DESC LIMIT $limit",
@@ -96,7 +106,11 @@ def runs(ctx: click.Context, day: str | None, limit: int, as_json: bool) -> None
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def revisions(ctx: click.Context, day: str | None, player: str | None, limit: int, as_json: bool) -> None:
-    """Show grades that changed after they were published: old, new and why, newest first."""
+    """Show grades that changed after they were published: old, new and why, newest first.
+
+    \b
+    gradeonce revisions 2026-01-17
+    """
     with open_from_context(ctx) as book:
         found = book.sql(
             "SELECT partition, table_name, change, reason, key_json, old_json, new_json, run_id, revised_at "

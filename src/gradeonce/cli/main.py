@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
     },
 )
 @click.version_option(__version__, prog_name="gradeonce")
-@click.option("--book", metavar="FOLDER", help="The book; default: what gradeonce.toml says, else ./book.")
+@click.option("--book", metavar="FOLDER|URL", help="The book; default: what gradeonce.toml says, else ./book.")
 @click.option("--config", "config_file", metavar="FILE", help="Settings file; default: gradeonce.toml here or above.")
 @click.option("--verbose", is_flag=True, help="Show each step on stderr, and tracebacks.")
 @click.pass_context

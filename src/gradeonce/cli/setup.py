@@ -19,8 +19,12 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     """Make a book in FOLDER (default: book) and a commented gradeonce.toml beside it.
 
     The book is a folder: a small SQLite catalog and Parquet files. Nothing else needs to be set up. Or it is the URL of
-    a PostgreSQL database, in which the tables are made or brought up to date. Run again, it changes nothing and says
-    so; a book that an earlier version graded gets the daily sums that it lacks.
+    a PostgreSQL database or of a BigQuery dataset, in which the tables are made or brought up to date. Run again, it
+    changes nothing and says so; a book that an earlier version graded gets the daily sums that it lacks.
+
+    \b
+    gradeonce init
+    gradeonce init bigquery://my-project/grades --check
     """
     from gradeonce.book import Book, named_book
     from gradeonce.config import CONFIG_FILE, load_settings
@@ -83,6 +87,10 @@ def config() -> None:
 @click.pass_context
 def show(ctx: click.Context, as_json: bool) -> None:
     """Print each setting, its value (secrets masked) and where it came from.
+
+    \b
+    gradeonce config show
+    gradeonce config show --json
 
     Flags win over environment variables (GRADEONCE_<SECTION>_<KEY>), which win over the file, which wins over the
     defaults.

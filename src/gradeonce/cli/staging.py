@@ -85,7 +85,11 @@ def consolidate(ctx: click.Context, batch: str, wait_seconds: float | None, aler
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def list_staged(ctx: click.Context, orphans: bool, as_json: bool) -> None:
-    """Show the batches with rows that nobody has merged yet."""
+    """Show the batches with rows that nobody has merged yet.
+
+    \b
+    gradeonce stage list
+    """
     with open_from_context(ctx) as book:
         batches = [batch for batch in book.staged() if batch.is_orphan or not orphans]
     if as_json:

@@ -108,7 +108,7 @@ def svg(verdict: Verdict) -> str:
         parts += [
             f'<line class="axis" x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y + _LANE}" y2="{y + _LANE}"/>',
             f'<text x="12" y="{y + 27}">{_ROLES[roles.get(slot, "w")]} {slot}</text>',
-            *_lane([event for event in events if _is_of(event, slot)], slot, window, y),
+            *_lane([event for event in events if _is_of(event, slot)], window, y),
         ]
     parts += [*_readers(verdict, window, bottom), *_legend(bottom + 66), "</svg>"]
     return "\n".join(parts) + "\n"
@@ -171,7 +171,7 @@ def _faults_on_all(events: Sequence[Event], window: Window, bottom: int) -> Iter
             yield _mark(event, line + label)
 
 
-def _lane(events: Sequence[Event], slot: int, window: Window, y: int) -> Iterator[str]:
+def _lane(events: Sequence[Event], window: Window, y: int) -> Iterator[str]:
     """Draw one worker: first what lasts, then the marks on top."""
     for event in events:
         if event.kind == "fault" and event.data["fault"] in ("cut", "skew") and not event.data.get("step"):

@@ -180,7 +180,7 @@ class Leftover:
 class Estimator(Protocol):
     """Says what a warehouse that is paid by the byte would read, and reads nothing."""
 
-    def staging(self, table: Table, query: Query) -> int:
+    def staging(self, query: Query) -> int:
         """Return the bytes that staging the query would read."""
         ...
 

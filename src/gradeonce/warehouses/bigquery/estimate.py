@@ -18,7 +18,7 @@ class BigQueryEstimator:
     def __init__(self, connection: Connection, inputs: Callable[[Query], dict[str, Table]]) -> None:
         self._connection, self._inputs = connection, inputs
 
-    def staging(self, table: Table, query: Query) -> int:
+    def staging(self, query: Query) -> int:
         """See `Estimator.staging`."""
         text = scoped(spelled(query.sql, query.params), scopes_of(self._connection, query, self._inputs(query)))
         return self._connection.estimate(text, query.params, ours=False)
