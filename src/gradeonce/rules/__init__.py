@@ -72,8 +72,7 @@ def candidates_sql(predictions: str) -> str:
 
 def refusals_sql(predictions: str) -> str:
     """Return the SELECT of every prediction of `$dates` with its `refused_reason`, whatever its rivals (null: none)."""
-    reloaded = statement(__package__, "select.sql", "reloaded", predictions=predictions)
-    return statement(__package__, "select.sql", "refusals", predictions=predictions, reloaded=reloaded)
+    return statement(__package__, "select.sql", "refusals", predictions=predictions)
 
 
 def counted_sql(predictions: str) -> str:

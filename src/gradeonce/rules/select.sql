@@ -1,7 +1,12 @@
 -- name: refusals
 -- Every prediction of the dates, with the reason why it is refused, whatever its rivals; null: it is not.
 -- The same prediction loaded again (same system, id, player, game, market and line) replaces what was loaded before, so
--- that it can be withdrawn or corrected; one that had no line yet is replaced by itself with a line.
+-- that it can be withdrawn or corrected; one that had no line yet is replaced by itself with a line. Only on dates that
+-- were loaded more than once can one prediction replace another, and most dates are not.
+WITH reloaded AS MATERIALIZED (
+    SELECT game_date FROM {predictions} AS dated WHERE game_date = ANY($dates)
+    GROUP BY game_date HAVING min(loaded_at) < max(loaded_at)
+)
 SELECT
     p.*,
     CASE
@@ -15,7 +20,7 @@ SELECT
 FROM (
     SELECT once.*, false AS is_replaced
     FROM {predictions} once
-    WHERE game_date = ANY($dates) AND game_date NOT IN ({reloaded})
+    WHERE game_date = ANY($dates) AND game_date NOT IN (SELECT game_date FROM reloaded)
     UNION ALL
     SELECT often.*,
         max(loaded_at) OVER (
@@ -24,13 +29,8 @@ FROM (
             PARTITION BY prediction_id, system_id, player_lookup, game_id, market
         ) > loaded_at) AS is_replaced
     FROM {predictions} often
-    WHERE game_date = ANY($dates) AND game_date IN ({reloaded})
+    WHERE game_date = ANY($dates) AND game_date IN (SELECT game_date FROM reloaded)
 ) p
-
--- name: reloaded
--- Dates that were loaded more than once: only there can one prediction replace another, and most dates are not.
-SELECT game_date FROM {predictions} AS dated WHERE game_date = ANY($dates)
-GROUP BY game_date HAVING min(loaded_at) < max(loaded_at)
 
 -- name: candidates
 -- Every prediction of the dates, with the reason why it does not count; null: it counts.

@@ -11,7 +11,7 @@ from gradeonce.schema import Table
 from gradeonce.statements import quote_identifier, statement
 from gradeonce.warehouses.base import OnStep
 from gradeonce.warehouses.postgres import state
-from gradeonce.warehouses.postgres.rows import partition_list, sql
+from gradeonce.warehouses.postgres.rows import partition_list, put, sql
 from gradeonce.warehouses.postgres.stage import PostgresStage
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 
@@ -51,12 +51,9 @@ class UnfencedStage(PostgresStage):
     def _delete_and_insert(self, partitions: Sequence[str], on_step: OnStep) -> None:
         table, partition = quote_identifier(self._table.name), quote_identifier(self._table.partition)
         listed = partition_list(self._table, partitions)
-        columns = ", ".join(quote_identifier(name) for name in self._table.column_names)
         self._session.execute(sql("remove", table=table, partition=partition, partitions=listed))
         on_step("commit.removed")
-        self._session.execute(
-            sql("put", table=table, columns=columns, staged="staged", partition=partition, partitions=listed)
-        )
+        self._session.execute(put(self._table, partitions, staged="staged"))
 
     def _values(self, move: Move) -> dict[str, str | int | None]:
         return {

@@ -16,9 +16,9 @@ from gradeonce.warehouses.postgres.errors import driver_missing, translated
 if TYPE_CHECKING:
     import psycopg
 
-JOIN_BY_HASH = "enable_nestloop TO off"
-"""For transactions that stage: the planner knows nothing of rows that were staged or sent a moment ago, and nested
-loops over them turn seconds into hours."""
+JOIN_BY_HASH = ("enable_nestloop TO off", "enable_mergejoin TO off")
+"""For transactions that stage: the planner knows nothing of rows that were staged or sent a moment ago. Nested loops
+over them turn seconds into hours; once those are off, it would sort all the rows, wide as they are, for merge joins."""
 
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 60

@@ -70,6 +70,19 @@ def _hash_of(sums: Sequence[int]) -> str:
     return content_hash(low, high)
 
 
+def put(table: Table, partitions: Sequence[str], *, staged: str) -> str:
+    """Return the INSERT of the staged rows of these partitions."""
+    return sql(
+        "put",
+        table=quote_identifier(table.name),
+        columns=", ".join(quote_identifier(name) for name in table.column_names),
+        staged=staged,
+        partition=quote_identifier(table.partition),
+        partitions=partition_list(table, partitions),
+        order=", ".join(quote_identifier(name) for name in (table.partition, *table.key)),
+    )
+
+
 def partition_list(table: Table, partitions: Sequence[str]) -> str:
     """Return partitions as an SQL array of the partition column's own type, so that its index is used."""
     kind = next(CAST_TYPES[column.type] for column in table.columns if column.name == table.partition)

@@ -14,7 +14,7 @@ from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows,
 from gradeonce.warehouses.postgres import belt, state
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.landing import send_file
-from gradeonce.warehouses.postgres.rows import facts, hashed, json_of, partition_list, sql, text_of, typed
+from gradeonce.warehouses.postgres.rows import facts, hashed, json_of, partition_list, put, sql, text_of, typed
 
 
 class PostgresStage:
@@ -178,8 +178,7 @@ class PostgresStage:
             self._session.execute(remove)
         on_step("commit.removed")
         if whole:
-            put = sql("put", table=table, columns=columns, staged="staged", partition=part, partitions=listed)
-            self._session.execute(put)
+            self._session.execute(put(self._table, whole, staged="staged"))
         if revised:
             self._session.execute(sql("put_revised", table=table, columns=columns))
 
@@ -187,11 +186,10 @@ class PostgresStage:
         if not replaced:
             return
         name, part = quote_identifier(table.name), quote_identifier(table.partition)
-        listed = partition_list(table, sorted(replaced))
-        columns = ", ".join(quote_identifier(column) for column in table.column_names)
-        staged = staged_relation(table)
-        self._session.execute(sql("remove", table=name, partition=part, partitions=listed))
-        self._session.execute(sql("put", table=name, columns=columns, staged=staged, partition=part, partitions=listed))
+        partitions = sorted(replaced)
+        remove = sql("remove", table=name, partition=part, partitions=partition_list(table, partitions))
+        self._session.execute(remove)
+        self._session.execute(put(table, partitions, staged=staged_relation(table)))
         self._verify(table, replaced)
 
     def _verify(self, table: Table, replaced: dict[str, Move]) -> None:

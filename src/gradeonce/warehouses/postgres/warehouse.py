@@ -163,7 +163,7 @@ class PostgresWarehouse:
     @contextmanager
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[PostgresStage]:
         """See `Warehouse.stage`."""
-        with self._connections.transaction(settings=(JOIN_BY_HASH,)) as session:
+        with self._connections.transaction(settings=JOIN_BY_HASH) as session:
             inputs = ROW_TABLES if _BUILT_IN.issuperset(query.inputs) else self._tables(session)
             stage = self.stage_type(session, table, run_id, inputs)
             stage.fill(query, self._connections.schema)
@@ -224,7 +224,7 @@ class PostgresWarehouse:
             }
             for number, offered in enumerate(offers.values()):
                 self.fences(offered.table, terms.of_relation(number).concerned(offered.partitions))
-            with self._connections.transaction(settings=(JOIN_BY_HASH,)) as session:
+            with self._connections.transaction(settings=JOIN_BY_HASH) as session:
                 return land(session, offers, entry, content_id=content_id, on_step=on_step, terms=terms)
 
     def empty(self, emptied: Emptied, *, on_step: OnStep) -> None:

@@ -63,8 +63,8 @@ FROM revisions GROUP BY partition
 DELETE FROM {table} WHERE {partition} = ANY({partitions})
 
 -- name: put
--- The staged rows become the partitions.
-INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} WHERE {partition} = ANY({partitions})
+-- The staged rows become the partitions. In the order of the key, so that its index grows at one end instead of everywhere.
+INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} WHERE {partition} = ANY({partitions}) ORDER BY {order}
 
 -- name: remove_revised
 -- Rows that are gone or come in another version. A row that did not change is not touched: it keeps the stamps of the run
