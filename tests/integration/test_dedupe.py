@@ -16,7 +16,7 @@ from gradeonce.book import Book
 from gradeonce.errors import RefusedForSafety, UsageError, ValidationFailed
 from gradeonce.model import Copies, Query
 from gradeonce.publish import publish
-from gradeonce.schema import ACCURACY
+from gradeonce.schema import ACCURACY, Column, ColumnType, Table
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
 
@@ -361,6 +361,30 @@ def test_the_index_makes_way_for_copies_and_comes_back_with_the_last_of_them(pos
 
         book.dedupe_rollback(plan.plan_id)
         assert len(PostgresWarehouse.missing(postgres.url, schema=schema)) == 1
+
+
+NOTES = Table(
+    name="notes",
+    partition="day",
+    key=("who", "turn"),
+    columns=(Column("day", ColumnType.DATE), Column("who", ColumnType.TEXT), Column("turn", ColumnType.INTEGER)),
+)
+
+
+def test_a_table_in_which_anything_may_be_null_is_cleaned_and_brought_back(book: Book) -> None:
+    """A table of the user's own, by another key than its own: of two turns of ann's the last stays, and both return."""
+    turns = (("ann", 1), ("ann", 2), ("bob", 1))
+    rows = (f"SELECT DATE '{FIRST}' AS day, '{who}' AS who, CAST({turn} AS INTEGER) AS turn" for who, turn in turns)
+    book.publish(NOTES, Query(" UNION ALL ".join(rows)), [FIRST], run_id="notes")
+
+    plan = book.dedupe_plan("notes", key=["who"], keep="latest", by="turn")
+    book.dedupe_apply(plan.plan_id)
+    assert sorted(book.sql("SELECT who, turn FROM notes").rows) == [("ann", 2), ("bob", 1)]
+
+    assert book.dedupe_rollback(plan.plan_id).rows_restored == 1
+    assert sorted(book.sql("SELECT who, turn FROM notes").rows) == list(turns)
+    assert book.dedupe_verify(plan.plan_id).passed
+    assert ledger_findings(book.warehouse) == ()
 
 
 def test_unknown_plans_tables_and_columns_are_told(book: Book) -> None:
