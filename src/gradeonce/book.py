@@ -231,7 +231,10 @@ class Book(ReadableBook):
             key: Columns that make rows copies of each other; empty takes the table's key.
             keep: Which copy stays, `earliest` or `latest`; for our grades earliest, if None.
             by: Column that tells earliest from latest; for our grades `graded_at`, if None.
-            partitions: Only these; None: the whole table.
+            partitions: Only these, of a table of the book; None: the whole table.
+
+        Raises:
+            UsageError: If there is no such table, or it is not said what is a copy and which one stays.
         """
         from gradeonce.dedupe import plan_table
 

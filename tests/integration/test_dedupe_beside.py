@@ -180,13 +180,17 @@ def test_killed_at_a_step_it_happened_or_not(book: Book, rows: Any, job: str, st
 
 
 def test_what_cannot_be_planned_is_told(book: Book, rows: Any, tmp_path: Path) -> None:
-    """No such table, no such column, not said what stays; in a folder there are no other tables."""
+    """No such table, no such column, not said what stays, only a part of it; in a folder there are no other tables."""
     with pytest.raises(UsageError, match=r"no table 'public\.nowhere'"):
         book.dedupe_plan("public.nowhere", key=["a"], keep="latest", by="b")
     with pytest.raises(UsageError, match="no column nothing"):
         plan_of(book, by="nothing")
     with pytest.raises(UsageError, match="What is a copy"):
         plan_of(book, keep=None)
+    with pytest.raises(UsageError, match="expected earliest, latest"):
+        plan_of(book, keep="newest")
+    with pytest.raises(UsageError, match="planned as a whole"):
+        plan_of(book, partitions=["2026-01-01"])
     assert plan_of(book, key=["day", "who", "ratio"]).plan_id == ""
     with (
         open_book(new_book(tmp_path / "book")) as folder,

@@ -39,7 +39,12 @@ def dedupe(ctx: click.Context) -> None:
 @click.option("--key", metavar="COLUMN,...", help="Columns that make rows copies; default: the table's key.")
 @click.option("--keep", type=click.Choice(["earliest", "latest"]), help="Which copy stays; grades: earliest.")
 @click.option("--by", metavar="COLUMN", help="Column that tells earliest from latest; grades: graded_at.")
-@click.option("--partition", "partitions", multiple=True, help="Only this partition (date); may be given again.")
+@click.option(
+    "--partition",
+    "partitions",
+    multiple=True,
+    help="Only this partition (date) of a table of the book; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def plan(

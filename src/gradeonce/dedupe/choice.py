@@ -31,6 +31,10 @@ class Keep(StrEnum):
     EARLIEST = "earliest"
     LATEST = "latest"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Keep:
+        raise UsageError(f"{value!r} does not say which row is to stay; expected {', '.join(cls)}.")
+
 
 @dataclass(frozen=True)
 class Choice:
