@@ -95,8 +95,18 @@ def adopt(
     *,
     on_step: OnStep = ignore_steps,
 ) -> AdoptReport:
-    """Adopt the rows of our table of grades if `what` is its name, ours or the user's; else files."""
+    """Adopt the rows of our table of grades if `what` is its name, ours or the user's; else files.
+
+    Raises:
+        UsageError: If options say how files are read, and there are none.
+        InputError, RefusedForSafety: See `adopt_files`.
+    """
     if what in (ACCURACY.name, settings.tables.get(ACCURACY.name)):
+        if options != AdoptOptions(dry_run=options.dry_run):
+            raise UsageError(
+                "A mapping, a time zone and further columns are for files; a table is taken as it stands.",
+                hint=f"gradeonce adopt {ACCURACY.name}",
+            )
         return adopt_table(warehouse, clock, dry_run=options.dry_run, on_step=on_step)
     files = [Path(what)] if isinstance(what, str | Path) else [Path(file) for file in what]
     return adopt_files(warehouse, settings, clock, files, options, on_step=on_step)

@@ -269,6 +269,12 @@ def test_rows_of_others_are_never_removed_unseen(postgres: Any, schema: str, tmp
         assert ledger_findings(book.warehouse) == ()
 
 
+def test_options_for_files_are_refused_for_a_table(tmp_path: Path) -> None:
+    """What would be passed over is refused, before anything is asked."""
+    with open_book(new_book(tmp_path / "book")) as book, pytest.raises(UsageError, match="are for files"):
+        book.adopt(ACCURACY.name, AdoptOptions(timezone="UTC", dry_run=True))
+
+
 def test_a_book_in_a_folder_has_no_table_to_take_over(tmp_path: Path) -> None:
     """Nobody else can have put rows there."""
     with open_book(new_book(tmp_path / "book")) as book, pytest.raises(UsageError, match="nobody else"):
