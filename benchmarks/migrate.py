@@ -1,0 +1,167 @@
+"""Moving a table of grades in at the size of the incident: what a plan and an apply take, step by step.
+
+    python benchmarks/migrate.py                       # 494,797 rows, 214 keys twice, on a PostgreSQL server of its own
+    python benchmarks/migrate.py --keys 50000 --dates 20 --places 5 6 12 --slowest 5
+
+Their table has their own names and types of columns. Predictions and box scores of every row are loaded before, so
+every row is held against our rules. Seconds in brackets are this process's own work; the server's are not in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+import duckdb  # noqa: E402
+import psycopg  # noqa: E402
+
+import gradeonce  # noqa: E402
+from gradeonce.ledger import verify  # noqa: E402
+from gradeonce.migrate import MigrateOptions  # noqa: E402
+from gradeonce.simulation.incident import simulate_incident  # noqa: E402
+from servers import Postgres  # noqa: E402
+
+# What a player scored is the same whoever predicted it; in the dump of the incident it is not.
+PREPARED = """
+CREATE TABLE stood AS
+SELECT * REPLACE (
+        first(actual_value) OVER game AS actual_value, first(is_voided) OVER game AS is_voided,
+        first(minutes_played) OVER game AS minutes_played
+    )
+FROM '{dump}' WINDOW game AS (PARTITION BY game_date, player_lookup, game_id ORDER BY prediction_id)
+"""
+THEIRS = """
+SELECT game_date, player_lookup, game_id, system_id, CAST(predicted_value AS DOUBLE) AS predicted_points,
+    line_value AS current_points_line, recommendation, CAST(confidence_score AS DOUBLE) AS confidence_score,
+    CAST(actual_value AS INTEGER) AS actual_points,
+    CASE
+        WHEN is_voided OR line_value IS NULL OR actual_value = line_value THEN NULL
+        ELSE (actual_value > line_value) = (predicted_value > line_value)
+    END AS prediction_correct,
+    is_voided, CAST(abs(predicted_value - actual_value) AS DOUBLE) AS absolute_error,
+    CAST(predicted_value - actual_value AS DOUBLE) AS signed_error,
+    abs(predicted_value - actual_value) <= 3 AS within_3_points, graded_at, 1.5 AS pace_adjustment
+FROM stood ORDER BY game_date, prediction_id, graded_at
+"""
+PREDICTIONS = """
+SELECT DISTINCT system_id, player_lookup, game_id, game_date, predicted_value, line_value, recommendation,
+    confidence_score, prediction_id FROM stood
+"""
+ACTUALS = """
+SELECT DISTINCT player_lookup, game_id, game_date, 'points' AS market, coalesce(actual_value, 0) AS actual_value,
+    coalesce(minutes_played, 0) AS minutes_played, is_voided AS is_dnp FROM stood
+"""
+MADE = """
+CREATE TABLE public.old_grades (
+    game_date date, player_lookup text, game_id text, system_id text, predicted_points double precision,
+    current_points_line numeric(6, 1), recommendation text, confidence_score double precision, actual_points integer,
+    prediction_correct boolean, is_voided boolean, absolute_error double precision, signed_error double precision,
+    within_3_points boolean, graded_at timestamptz, pace_adjustment double precision
+)
+"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--keys", type=int, default=494_583)
+    options.add_argument("--dates", type=int, default=170)
+    options.add_argument("--places", type=int, nargs=3, default=[76, 77, 91], help="dates with copies, by their place")
+    options.add_argument("--slowest", type=int, default=0, help="show so many of the server's slowest statements")
+    options.add_argument("--plan-only", action="store_true", help="do not apply it")
+    given = options.parse_args()
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"DuckDB {metadata.version('duckdb')}, PostgreSQL"
+    )
+    settings = ("fsync=off", "shared_buffers=128MB", "log_min_duration_statement=200", "log_line_prefix=@@")
+    with tempfile.TemporaryDirectory(prefix="gradeonce-migrate-") as name, Postgres(settings=settings) as server:
+        folder = Path(name)
+        rows, keys = _write(folder, given)
+        _fill(folder, server)
+        with gradeonce.open(server.url, store="off") as book:
+            for kind in ("predictions", "actuals"):
+                with _timed(f"load {kind}"):
+                    book.load(kind, folder / f"{kind}.parquet")
+            with _timed("plan"):
+                plan = book.migrate("public.old_grades")
+            found = plan.findings.grades
+            print(f"  {found.rows:,} rows, {sum(sum(c.values()) for c in found.duplicates.values())} keys twice")
+            print(f"  {plan.comparison.stood:,} keys held against our rules, {plan.comparison.same:,} the same")
+            assert (found.rows, plan.comparison.stood) == (rows, keys)
+            if not given.plan_only:
+                _apply(book, rows, keys)
+        if given.slowest:
+            _show_slowest(server, given.slowest)
+
+
+def _apply(book: gradeonce.Book, rows: int, keys: int) -> None:
+    steps: list[tuple[float, str]] = []
+    with _timed("apply"):
+        done = book.migrate(
+            "public.old_grades",
+            MigrateOptions(apply=True),
+            on_told=lambda line: steps.append((time.monotonic(), line)),
+        )
+    ended = time.monotonic()
+    for (began, line), (until, _) in zip(steps, [*steps[1:], (ended, "")], strict=True):
+        print(f"  {until - began:6.1f} s  {line}")
+    assert done.removed is not None
+    assert done.removed.rows_deleted == rows - keys
+    assert book.sql("SELECT count(*) FROM prediction_accuracy").rows == [(keys,)]
+    with _timed("ledger verify --deep"):
+        verify(book.warehouse, deep=True)
+    with _timed("apply again"):
+        assert book.migrate("public.old_grades", MigrateOptions(apply=True)).status == "already_migrated"
+
+
+def _write(folder: Path, given: argparse.Namespace) -> tuple[int, int]:
+    incident = simulate_incident(
+        folder / "incident.parquet", keys=given.keys, dates=given.dates, places=tuple(given.places)
+    )
+    with duckdb.connect() as engine:
+        engine.execute(PREPARED.format(dump=incident.path))
+        for name, select in (("predictions", PREDICTIONS), ("actuals", ACTUALS)):
+            engine.execute(f"COPY ({select}) TO '{folder / name}.parquet'")
+        engine.execute(f"COPY ({THEIRS}) TO '{folder / 'theirs.csv'}'")
+    return incident.rows, incident.keys
+
+
+def _fill(folder: Path, server: Postgres) -> None:
+    gradeonce.create(server.url)
+    with psycopg.connect(server.url, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute(MADE)
+        with cursor.copy("COPY public.old_grades FROM STDIN (FORMAT csv, HEADER)") as copy:
+            copy.write((folder / "theirs.csv").read_bytes())
+
+
+@contextmanager
+def _timed(name: str) -> Iterator[None]:
+    began, worked = time.monotonic(), time.process_time()
+    yield
+    print(f"{name:24} {time.monotonic() - began:6.1f} s ({time.process_time() - worked:.1f} s)", flush=True)
+
+
+def _show_slowest(server: Postgres, count: int) -> None:
+    """Print the statements that took longest, by what the server wrote of them."""
+    text = (server.folder / "log.txt").read_text(errors="replace")
+    found = re.findall(
+        r"@@LOG:  duration: ([\d.]+) ms  (?:execute \S+|statement|parse \S+): (.*?)(?=@@|\Z)", text, re.S
+    )
+    for milliseconds, statement in sorted(found, key=lambda one: -float(one[0]))[:count]:
+        print(f"\n{float(milliseconds) / 1000:.1f} s  {' '.join(statement.split())[:1500]}")
+
+
+if __name__ == "__main__":
+    main()
