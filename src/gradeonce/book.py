@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradeonce.backfill import GradeReport, Progress, grade_dates
 from gradeonce.clock import Clock
-from gradeonce.config import Settings, is_url, load_settings
+from gradeonce.config import Settings, load_settings, named_book
 from gradeonce.errors import UsageError
 from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseStore
@@ -412,8 +412,3 @@ def create_book(path: str | Path, *, allow_network_filesystem: bool = False) -> 
     """Create a book in a folder or database if it holds none. Return whether it was created now."""
     book = Settings(book=named_book(path), allow_network_filesystem=allow_network_filesystem)
     return create_warehouse(book)
-
-
-def named_book(book: str | Path) -> str:
-    """Return a book as settings name it: the URL of a server as it is, a folder as an absolute path."""
-    return book if isinstance(book, str) and is_url(book) else str(Path(book).expanduser().resolve())

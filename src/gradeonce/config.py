@@ -412,6 +412,11 @@ def is_url(book: str) -> bool:
     return book.partition("://")[0] in ("postgresql", "postgres", "bigquery") and "://" in book
 
 
+def named_book(book: str | Path) -> str:
+    """Return a book as settings name it: the URL of a server as it is, a folder as an absolute path, from here."""
+    return book if isinstance(book, str) and is_url(book) else str(Path(book).expanduser().resolve())
+
+
 _SECRET_OPTIONS = "password|token|secret|key|sig|auth|credential"
 
 

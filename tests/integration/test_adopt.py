@@ -137,6 +137,27 @@ def test_dates_on_which_grades_stand_are_never_overwritten(book: Book, dump: Pat
     assert ledger_findings(book.warehouse) == ()
 
 
+def test_grades_that_come_while_a_dump_is_read_are_never_overwritten(tmp_path: Path, dump: Path) -> None:
+    """Somebody grades the date after it was seen to be free: nothing of the dump comes in, however often we try."""
+    folder = new_book(tmp_path / "book")
+    land_season(folder, 1, 4)
+
+    def grade_meanwhile(step: str) -> None:
+        if step == "publish.based":
+            with open_book(folder) as rival:
+                rival.grade(FIRST)
+
+    with open_book(folder, on_step=grade_meanwhile) as book, pytest.raises(RefusedForSafety, match="has moved since"):
+        book.adopt(dump, UTC)
+
+    with open_book(folder) as book:
+        assert adopted_partitions(book.warehouse) == []
+        assert [row[:2] for row in book.sql("SELECT outcome, count(*) FROM prediction_accuracy GROUP BY 1").rows] == [
+            ("win", 4)
+        ]
+        assert ledger_findings(book.warehouse) == ()
+
+
 def test_what_a_file_does_not_say_is_seen_to_be_adopted(book: Book, tmp_path: Path) -> None:
     """A CSV of few columns: ids, run and version are marked; outcomes follow from what there is, and add up."""
     path = tmp_path / "few.csv"

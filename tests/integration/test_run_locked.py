@@ -8,14 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from builders import new_book
-from gradeonce.leases import LeaseRecord, LeaseStore, open_store
+from gradeonce.leases import LeaseRecord, LeaseStore, open_store, store_beside
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
 from servers import Firestore, Postgres, Valkey, require
 
@@ -126,6 +126,26 @@ def test_command_runs_under_the_lease_and_returns_its_code(any_desk: Desk) -> No
     assert during.holder.startswith("run-locked@")
     assert (process.returncode, out, err) == (7, "", "")
     assert any_desk.record().released_at is not None
+
+
+def test_the_leases_of_a_book_on_a_server_are_found_by_its_url(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--book URL` is that book, and no folder of a strange name; its leases are in its schema."""
+    schema = f"desk{os.urandom(4).hex()}"
+    monkeypatch.setenv("GRADEONCE_WAREHOUSE_SCHEMA", schema)
+    monkeypatch.chdir(tmp_path)
+    said = ("run-locked", KEY, "--", "sh", "-c", "echo $GRADEONCE_LEASE_TOKEN")
+    command = [sys.executable, "-m", "gradeonce", "--book", postgres.url]
+    subprocess.run([*command, "init"], check=True, capture_output=True, timeout=PATIENCE_SECONDS)
+
+    done = subprocess.run(
+        [*command, *said], check=False, capture_output=True, encoding="utf-8", timeout=PATIENCE_SECONDS
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
+    with closing(store_beside(postgres.url, schema)) as store:
+        assert [record.key for record in store.records()] == [KEY]
 
 
 def test_held_lease_is_not_to_be_had(any_desk: Desk) -> None:

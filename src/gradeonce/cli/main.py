@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from gradeonce.cli.exit_codes import MEANINGS, ExitCode
 
 if TYPE_CHECKING:
     from gradeonce.book import Book
+    from gradeonce.config import Settings
 
 # Name, module, and the line that --help shows: the module need not be imported for it.
 COMMANDS = {
@@ -102,6 +104,14 @@ def open_from_context(ctx: click.Context) -> Book:
     from gradeonce.book import open_book
 
     return open_book(ctx.obj["book"], config=ctx.obj["config"])
+
+
+def settings_from_context(ctx: click.Context) -> Settings:
+    """Load the settings that the command line names; a folder is meant from here, as in `open_from_context`."""
+    from gradeonce.config import load_settings, named_book
+
+    book, config = ctx.obj["book"], ctx.obj["config"]
+    return load_settings(Path(config) if config else None, flags={"book": named_book(book)} if book else {})
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from gradeonce.cli.main import settings_from_context
 from gradeonce.cli.output import say
 
 if TYPE_CHECKING:
@@ -63,12 +63,9 @@ def run_locked(
     Exit code: that of COMMAND (128 + n if signal n ended it, 127 if it is not found, 126 if it cannot be run);
     3 if the lease was not to be had, and then COMMAND did not run; 4 if it was lost.
     """
-    from gradeonce.config import load_settings
     from gradeonce.leases import acquire, new_holder
 
-    named, config = ctx.obj["book"], ctx.obj["config"]
-    flags = {"book": str(Path(named).expanduser().resolve()) if named else None}
-    settings = load_settings(Path(config) if config else None, flags=flags)
+    settings = settings_from_context(ctx)
     ttl_seconds = settings.ttl_seconds if ttl is None else ttl
     store = _open(settings)
     with (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradeonce.cli.exit_codes import ExitCode
-from gradeonce.cli.main import open_from_context
+from gradeonce.cli.main import open_from_context, settings_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json
 
 if TYPE_CHECKING:
@@ -210,11 +210,10 @@ def systemd(ctx: click.Context, output: str | None) -> None:
 
 def _command(ctx: click.Context) -> tuple[list[str], str, Settings]:
     """Return what to run every morning, where, and the settings it is to run with."""
-    from gradeonce.config import find_config, load_settings
+    from gradeonce.config import find_config
 
     given = Path(ctx.obj["config"]) if ctx.obj["config"] else find_config(Path.cwd())
-    flags = {"book": ctx.obj["book"]} if ctx.obj["book"] else {}
-    settings = load_settings(given, flags=flags)
+    settings = settings_from_context(ctx)
     command = [sys.executable, "-m", "gradeonce"]
     if given is not None:
         command += ["--config", str(given.resolve())]

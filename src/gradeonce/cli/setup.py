@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gradeonce.cli.exit_codes import ExitCode
+from gradeonce.cli.main import settings_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table
 
 
@@ -26,8 +27,8 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     gradeonce init
     gradeonce init bigquery://my-project/grades --check
     """
-    from gradeonce.book import Book, named_book
-    from gradeonce.config import CONFIG_FILE, load_settings
+    from gradeonce.book import Book
+    from gradeonce.config import CONFIG_FILE, load_settings, named_book
     from gradeonce.config_text import config_template
     from gradeonce.warehouses.opening import create_warehouse, missing_parts
 
@@ -95,12 +96,9 @@ def show(ctx: click.Context, as_json: bool) -> None:
     Flags win over environment variables (GRADEONCE_<SECTION>_<KEY>), which win over the file, which wins over the
     defaults.
     """
-    from gradeonce.config import load_settings
     from gradeonce.config_text import shown_settings
 
-    flags = {"book": ctx.obj["book"]} if ctx.obj["book"] else {}
-    file = Path(ctx.obj["config"]) if ctx.obj["config"] else None
-    shown = shown_settings(load_settings(file, flags=flags))
+    shown = shown_settings(settings_from_context(ctx))
     if as_json:
         emit_json(
             {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gradeonce.cli.exit_codes import ExitCode
+from gradeonce.cli.main import settings_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, say
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def torture(
 
     Exit code 1 if a guarantee was broken, or if nothing was published and so nothing was shown.
     """
-    from gradeonce.config import is_url, load_settings
     from gradeonce.errors import UsageError
     from gradeonce.torture import TortureOptions, judge, read_history, run_torture, verdict_text, write_history
 
@@ -85,9 +85,7 @@ def torture(
             algorithm=algorithm,
             faults=tuple(dict.fromkeys(given)),
         )
-        book = ctx.obj["book"]
-        flags = {"book": book if is_url(book) else str(Path(book).expanduser().resolve())} if book else {}
-        settings = load_settings(Path(ctx.obj["config"]) if ctx.obj["config"] else None, flags=flags)
+        settings = settings_from_context(ctx)
         show = sys.stderr.isatty()
         events = run_torture(settings, options, on_progress=_progress(seconds) if show else None)
         if show:
