@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 import gradeonce
-from builders import ledger_findings, new_book, open_book
+from builders import SHELVES, ledger_findings, new_book, open_book, shelf_query
 from gradeonce.book import Book
+from gradeonce.errors import WarehouseError
 from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, LINES, PREDICTIONS, Table
 from gradeonce.simulation import simulate_season
 from postgres_book import postgres, schema
@@ -103,6 +105,33 @@ def test_a_season_is_loaded_graded_corrected_and_reported_the_same(
         ]
     assert folder_book.calibration().bins == server_book.calibration().bins
     assert ledger_findings(server_book.warehouse) == ()
+
+
+@pytest.mark.parametrize("after", ["publish.compared", "commit.removed"])
+def test_a_row_that_a_stranger_puts_there_in_mid_publish_takes_the_publish_back(
+    postgres: Postgres, schema: str, after: str
+) -> None:
+    """Nobody has looked at it, and the fence would vouch for it: the version before stands, beside the new row."""
+    day = "2026-01-01"
+    put: list[str] = []
+
+    def intrude(step: str) -> None:
+        if step == after and not put and book.warehouse.fences(SHELVES, [day])[day].seq == 1:
+            put.append(step)
+            with psycopg.connect(postgres.url, autocommit=True) as stranger:
+                stranger.execute(
+                    f"INSERT INTO {schema}.{SHELVES.name} VALUES (%s, 'attic', 'hat', 9, 'a stranger')".encode(), (day,)
+                )
+
+    with gradeonce.open(postgres.url, schema=schema, store="off", threads=1, on_step=intrude) as book:
+        book.publish(SHELVES, shelf_query([day], 1), [day], run_id="first")
+
+        with pytest.raises(WarehouseError, match="would hold 21 rows, not the 20 that were staged"):
+            book.publish(SHELVES, shelf_query([day], 2), [day], run_id="second")
+
+        markers = book.sql(f"SELECT marker, count(*) FROM {SHELVES.name} GROUP BY marker ORDER BY marker").rows
+        assert markers == [(1, 20), (9, 1)]
+        assert book.warehouse.fences(SHELVES, [day])[day].seq == 1
 
 
 def test_a_table_without_rows_is_brought_as_an_empty_one(server_book: Book) -> None:
