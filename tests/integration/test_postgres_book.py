@@ -10,11 +10,12 @@ import psycopg
 import pytest
 
 import gradeonce
-from builders import SHELVES, ledger_findings, new_book, open_book, shelf_query
+from builders import SHELVES, land_actuals, ledger_findings, new_book, open_book, shelf_query
 from gradeonce.book import Book
 from gradeonce.errors import WarehouseError
 from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, LINES, PREDICTIONS, Table
 from gradeonce.simulation import simulate_season
+from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
 from servers import Postgres
 
@@ -105,6 +106,19 @@ def test_a_season_is_loaded_graded_corrected_and_reported_the_same(
         ]
     assert folder_book.calibration().bins == server_book.calibration().bins
     assert ledger_findings(server_book.warehouse) == ()
+
+
+def test_content_that_somebody_loads_in_the_same_moment_lands_once(
+    server_book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We looked before they were done: the key of what was loaded stops us, and we say whose load it was."""
+    land_actuals(server_book, 1, 2, points=11, load_id="theirs", content_id="same")
+    monkeypatch.setattr(PostgresWarehouse, "find_load", lambda warehouse, content_id: None)
+
+    landed = land_actuals(server_book, 1, 2, points=12, version=2, load_id="ours", content_id="same")
+
+    assert (landed.already, landed.load_id, landed.rows) == (True, "theirs", 0)
+    assert server_book.sql(f"SELECT DISTINCT load_id FROM {ACTUALS.name}").rows == [("theirs",)]
 
 
 @pytest.mark.parametrize("after", ["publish.compared", "commit.removed"])
