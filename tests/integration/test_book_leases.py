@@ -82,6 +82,29 @@ def test_tokens_start_above_the_fence(book: Book, clock: FakeClock) -> None:
         assert forgetful.grade(DAY).runs[0].token == 4
 
 
+def test_tokens_start_above_what_the_fence_accepted_while_we_waited(
+    book: Book, clock: FakeClock, leases: CutOff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann holds the lease; by the time that it is ours, somebody with tokens of another store has graded the date."""
+    leases.try_acquire(KEY, holder="ann", ttl_seconds=60, floor=0)
+    elsewhere = MemoryLeases(clock=clock)
+    elsewhere.try_acquire(KEY, holder="bob", ttl_seconds=60, floor=39)
+    elsewhere.release(KEY, holder="bob", token=40)
+    slept = clock.sleep
+
+    def grade_meanwhile(seconds: float) -> None:
+        monkeypatch.setattr(clock, "sleep", slept)
+        with reopened(book, leases=elsewhere) as rival:
+            assert rival.grade(DAY).runs[0].token == 41
+        clock.sleep(seconds)
+
+    monkeypatch.setattr(clock, "sleep", grade_meanwhile)
+
+    (run,) = book.grade(DAY, wait_seconds=300).runs
+
+    assert (run.status, run.token, run.error) == ("unchanged", 42, "")
+
+
 def test_a_date_that_somebody_grades_is_refused_after_the_wait(book: Book, clock: FakeClock) -> None:
     """Exit code 3; the wait is bounded, the failure is in the ledger, and nothing is graded."""
     book.leases.try_acquire(KEY, holder="ann", ttl_seconds=60, floor=0)
