@@ -17,8 +17,8 @@ from gradeonce.errors import (
     ValidationFailed,
     WarehouseError,
 )
-from gradeonce.model import Query
-from gradeonce.publish import Judgement, Published, PublishStatus, Validation, publish
+from gradeonce.model import Change, Move, Query
+from gradeonce.publish import Judgement, Published, PublishStatus, Validation, ignore_steps, publish
 from gradeonce.schema import ACCURACY, Column, ColumnType, Table
 from gradeonce.warehouses.base import Revised, Stage, Warehouse
 
@@ -324,6 +324,20 @@ class PublishConformance:
         assert {row[2] for row in self.stands(warehouse)} == {marker}
         assert warehouse.fences(SHELVES, [DAY])[DAY].seq == 2
         assert ledger_findings(warehouse) == ()
+
+    def test_the_commit_itself_refuses_a_token_below_the_accepted_one(self, warehouse: Warehouse) -> None:
+        """From the right base, so that only the token is wrong: who forgot to look before is refused all the same."""
+        self.publish(warehouse, shelf_query([DAY], 1), run_id="one", tokens={DAY: 5})
+        fence = warehouse.fences(SHELVES, [DAY])[DAY]
+        late = Move(SHELVES.name, DAY, Change.KEEP, 4, fence.seq, fence.rows, fence.content_hash)
+
+        with (
+            warehouse.stage(SHELVES, shelf_query([DAY], 1), run_id="late") as stage,
+            pytest.raises(LeaseLost, match="has accepted token 5"),
+        ):
+            stage.commit([late], [], on_step=ignore_steps)
+
+        assert warehouse.fences(SHELVES, [DAY])[DAY] == fence
 
     def test_of_two_writers_at_one_base_the_second_starts_again(self, warehouse: Warehouse) -> None:
         """Without tokens: the loser reads afresh and replaces what the winner wrote, and says so in the revisions."""

@@ -25,6 +25,7 @@ ALWAYS = {
     "test_a_staged_key_that_stands_twice_is_refused",
     "test_a_correction_changes_exactly_the_rows_it_touches",
     "test_several_partitions_are_published_all_or_none",
+    "test_the_commit_itself_refuses_a_token_below_the_accepted_one",
     "test_of_two_writers_at_one_base_the_second_starts_again",
     "test_rows_are_kept_in_the_types_the_table_declares",
     "test_what_follows_is_published_with_the_rows",
