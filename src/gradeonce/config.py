@@ -45,7 +45,7 @@ class Settings:
         "warehouse",
         "book",
         "The book, made by `gradeonce init`: a folder, relative to this file, "
-        "postgresql://user:password@host/database, or bigquery://project/dataset.",
+        "postgresql://user:password@host/database, or bigquery://project/dataset?location=EU.",
     )
     schema: str = _setting("warehouse", "gradeonce", "Where in a PostgreSQL database the book's tables are.")
     allow_network_filesystem: bool = _setting(
