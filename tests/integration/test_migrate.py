@@ -15,6 +15,8 @@ from builders import ledger_findings, new_book, open_book
 from gradeonce.book import Book
 from gradeonce.errors import UsageError
 from gradeonce.migrate import MigrateOptions, MigrationReport
+from gradeonce.warehouses.base import Rows
+from gradeonce.warehouses.postgres.warehouse import PostgresReader
 from postgres_book import postgres, schema
 from servers import Postgres
 from their_grades import DAY, GRADED, LATER, POSTGRES_TYPES, RULES, THEIRS, load_inputs, table_sql, write
@@ -83,6 +85,28 @@ def test_a_plan_says_everything_and_changes_nothing(book: Book, theirs: str) -> 
     push = next(one for one in report.comparison.differences if one.rule == "push_counted").samples[0]
     assert (push.player_lookup, push.was["outcome"], push.now["outcome"]) == ("push", "loss", "push")
     assert report.mapped.left_out == ("pace_adjustment",)
+
+
+def test_a_plan_walks_no_table_for_each_row_of_another(
+    book: Book, theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server knows nothing of rows that came a moment ago, and would join them in a time that grows as its square.
+
+    It took 14 s for 5,000 rows, and takes half a second.
+    """
+    plans: list[str] = []
+    query = PostgresReader.query
+
+    def explained(self: PostgresReader, sql: str, params: Any = None) -> Rows:
+        plans.append("\n".join(line for (line,) in query(self, f"EXPLAIN {sql}", params).rows))
+        return query(self, sql, params)
+
+    monkeypatch.setattr(PostgresReader, "query", explained)
+    book.migrate(theirs)
+
+    over_theirs = [plan for plan in plans if "their_grades" in plan]
+    assert sum("Hash Full Join" in plan for plan in over_theirs) == 1
+    assert [plan for plan in over_theirs if "Nested Loop" in plan] == []
 
 
 def test_an_apply_leaves_a_clean_graded_book(book: Book, theirs: str) -> None:

@@ -134,7 +134,7 @@ def _looked_at(deduper: Deduper, theirs: Theirs, options: MigrateOptions) -> Mig
     standing = {fence.partition for fence in warehouse.all_fences(ACCURACY) if fence.rows}
     predicted = {fence.partition for fence in warehouse.all_fences(PREDICTIONS) if fence.rows}
     ours = standing - set(adopted_partitions(warehouse))
-    with warehouse.reader() as reader:
+    with warehouse.reader(joins_whole=True) as reader:
         findings = find(reader, theirs, samples=options.samples)
         days = findings.grades.partitions
         comparison = compare(

@@ -206,8 +206,16 @@ class Warehouse(Protocol):
         """Run the query into a place nobody reads."""
         ...
 
-    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> AbstractContextManager[Reader]:
-        """Open a consistent view; `inputs` limits it to tables and partitions, None offers everything."""
+    def reader(
+        self, inputs: Mapping[str, tuple[str, ...] | None] | None = None, *, joins_whole: bool = False
+    ) -> AbstractContextManager[Reader]:
+        """Open a consistent view.
+
+        Args:
+            inputs: Limits it to tables and partitions; None offers everything.
+            joins_whole: Whether whole tables are held against each other in it. Then a server must not choose the way
+                by what it takes their sizes to be: it may know nothing of rows that came a moment ago.
+        """
         ...
 
     def steady(self) -> AbstractContextManager[None]:

@@ -139,7 +139,9 @@ class BigQueryWarehouse:
             self._drop(stage.made)
 
     @contextmanager
-    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[BigQueryReader]:
+    def reader(
+        self, inputs: Mapping[str, tuple[str, ...] | None] | None = None, *, joins_whole: bool = False
+    ) -> Iterator[BigQueryReader]:
         """See `Warehouse.reader`. Everything in it is as of one instant, by time travel."""
         as_of, tables = self._steady or state.now_and_tables(self._connection)
         yield BigQueryReader(self._connection, self._relations(as_of, tables, inputs))

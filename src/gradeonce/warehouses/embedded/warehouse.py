@@ -113,7 +113,9 @@ class EmbeddedWarehouse:
                     path.unlink(missing_ok=True)
 
     @contextmanager
-    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[EngineReader]:
+    def reader(
+        self, inputs: Mapping[str, tuple[str, ...] | None] | None = None, *, joins_whole: bool = False
+    ) -> Iterator[EngineReader]:
         """See `Warehouse.reader`."""
         with self._open(inputs, small_state=inputs is None) as engine:
             yield EngineReader(engine)

@@ -111,11 +111,11 @@ class PostgresWarehouse:
             return frozenset(name for name, kept in mapped.kept(session).items() if kept.is_external)
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def _reading(self, settings: Sequence[str] = ()) -> Iterator[Session]:
         if self._steady is not None:
             yield self._steady
             return
-        with self._connections.transaction(reads_only=True) as session:
+        with self._connections.transaction(reads_only=True, settings=settings) as session:
             yield session
 
     def _read(self, sql: str, params: Params) -> Rows:
@@ -173,9 +173,11 @@ class PostgresWarehouse:
         return list({table.name: table for table in (*state.tables(session), *ROW_TABLES)}.values())
 
     @contextmanager
-    def reader(self, inputs: Mapping[str, tuple[str, ...] | None] | None = None) -> Iterator[PostgresReader]:
+    def reader(
+        self, inputs: Mapping[str, tuple[str, ...] | None] | None = None, *, joins_whole: bool = False
+    ) -> Iterator[PostgresReader]:
         """See `Warehouse.reader`. Everything is offered: what a query does not name costs nothing."""
-        with self._reading() as session:
+        with self._reading(JOIN_BY_HASH if joins_whole else ()) as session:
             yield PostgresReader(session)
 
     @contextmanager
