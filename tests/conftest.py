@@ -22,6 +22,43 @@ from servers import (
 
 __all__ = ["bigquery", "firestore", "postgres", "pubsub", "real_data", "secret_manager", "valkey"]
 
+LONGEST_FIRST = (
+    "races/test_torture_bigquery.py",
+    "acceptance/test_real_slates.py",
+    "acceptance/test_gcp_function.py",
+    "races/test_torture.py",
+    "races/test_dedupe_killed.py",
+    "races/test_staging.py",
+    "races/test_killed.py",
+    "races/test_overlapping_writers.py",
+    "integration/test_checks.py",
+    "acceptance/test_incident.py",
+    "acceptance/test_bigquery_grades.py",
+    "conformance/test_lease_stores_firestore.py",
+    "races/test_postgres.py",
+    "acceptance/test_postgres_grades.py",
+    "races/test_dedupe_at_once.py",
+    "integration/test_adopt.py",
+    "conformance/test_lease_stores_servers.py",
+    "integration/test_bigquery_edge.py",
+    "races/test_bigquery.py",
+    "conformance/test_publishing_bigquery.py",
+    "integration/test_moved_games.py",
+    "integration/test_schedule.py",
+    "races/test_migrate_killed.py",
+    "integration/test_postgres_book.py",
+    "acceptance/test_cli_dedupe.py",
+    "integration/test_bigquery_care.py",
+    "integration/test_bigquery_statements.py",
+    "acceptance/test_postgres_commands.py",
+    "docs/test_reference.py",
+)
+"""Files that take half a minute or more, in the order in which several processes take them.
+
+The shorter ones fill the gaps, and no process is left alone with a long one at the end. The two tortures are not
+neighbours: each wants the processors for a minute.
+"""
+
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -47,6 +84,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         PLAIN_BIGQUERY, action="store_true", help="run the BigQuery emulator as it is published, at half the speed"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Bring the files that take longest to the front, if several processes share the tests."""
+    if not hasattr(config, "workerinput"):
+        return
+    here = Path(__file__).parent
+    rank = {here / name: number for number, name in enumerate(LONGEST_FIRST)}
+    if gone := [path.name for path in rank if not path.exists()]:
+        raise pytest.UsageError(f"LONGEST_FIRST in tests/conftest.py names {', '.join(gone)}, which are no more")
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gradeonce.cli import main
+from servers import Postgres
 
 TIMEOUT_SECONDS = 120
 
@@ -91,6 +92,11 @@ class Command:
         found = self.inside("sql", sql, "--json").json()
         assert isinstance(found, list)
         return found
+
+
+def on_server(postgres: Postgres, folder: Path, schema: str) -> Command:
+    """Return the command in a folder whose book is a schema on the server."""
+    return Command(folder, GRADEONCE_WAREHOUSE_BOOK=postgres.url, GRADEONCE_WAREHOUSE_SCHEMA=schema)
 
 
 def _checked(finished: Finished, code: int) -> Finished:

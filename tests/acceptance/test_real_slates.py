@@ -1,4 +1,7 @@
-"""Real slates, graded end to end through files and the command, against an independent computation."""
+"""Real slates, graded end to end through files and the command, against an independent computation.
+
+In a folder first, then in PostgreSQL, which must come to the same.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from acceptance.command import Command
+from acceptance.command import Command, on_server
 from acceptance.slate_checks import TOLERANCE, differences, expected_figures, graded_rows
 from acceptance.slates import SLATES, Slate
+from postgres_book import postgres
+from servers import Postgres
 
+__all__ = ["postgres"]
+
+SHARED = [name for name, slate in SLATES.items() if slate.shares_official]
+FENCES = "SELECT partition, rows, content_hash FROM publish_fences WHERE table_name = '{table}' ORDER BY partition"
 OUTCOMES = ("win", "loss", "push", "no_bet", "void", "ungradable", "pending")
 
 
@@ -158,3 +167,25 @@ def test_two_names_for_one_run_have_the_same_figures(graded: Graded) -> None:
     twins = [graded.report[f"walk_forward_{name}"] for name in ("BASELINE", "advanced_features_2024_25")]
 
     assert {**twins[0], "group": "", "label": ""} == {**twins[1], "group": "", "label": ""}
+
+
+@pytest.fixture(scope="module")
+def on_postgres(postgres: Postgres, real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """A book in PostgreSQL with every official box score; the slates share it, as they share the one in a folder."""
+    command = on_server(postgres, tmp_path_factory.mktemp("there"), "real_slates")
+    command("init")
+    command("load", "actuals", real_data / "boxscores_official.csv.gz", "--source", "nba_api.league_game_log")
+    return command
+
+
+@pytest.mark.parametrize("graded", SHARED, indirect=True)
+def test_postgresql_grades_the_same(graded: Graded, on_postgres: Command, real_data: Path) -> None:
+    """Rows agree with the independent computation, and content hashes with those of the book in a folder."""
+    slate = graded.slate
+    slate.load(on_postgres, real_data)
+    on_postgres("grade", "--from", slate.start, "--to", slate.end)
+
+    assert differences(graded_rows(on_postgres, slate.start, slate.end), graded.expected) == ""
+    for table in ("player_prop_predictions", "player_game_actuals", "prediction_accuracy", "system_daily_performance"):
+        fences = FENCES.format(table=table)
+        assert on_postgres.query(fences) == graded.gradeonce.query(fences)

@@ -25,7 +25,7 @@ __all__ = ["postgres", "schema"]
 @pytest.fixture(scope="module")
 def season(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Files of a small simulated season, with corrections."""
-    return simulate_season(tmp_path_factory.mktemp("season"), seed=11, predictions=4000)
+    return simulate_season(tmp_path_factory.mktemp("season"), seed=11, days=30, predictions=1200)
 
 
 @pytest.fixture
