@@ -19,6 +19,7 @@ import pytest
 
 from gradeonce.config import is_url
 from gradeonce.torture import FAULTS, judge, read_history
+from interrupts import heeding_interrupts
 from servers import Postgres, require
 
 PATIENCE_SECONDS = 60.0
@@ -244,19 +245,6 @@ def test_lock_only_is_seen_to_fail(grounds: dict[str, Ground]) -> None:
             break
 
     assert not left
-
-
-@contextmanager
-def heeding_interrupts() -> Iterator[None]:
-    """Let whoever is started in this block end on SIGINT, even if we ignore it, and they would have done so, too.
-
-    A script's background ignores it, and so does whatever is started there, until something like Polars takes it back.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
