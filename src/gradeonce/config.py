@@ -27,11 +27,12 @@ def _setting(
     choices: tuple[str, ...] = (),
     schemes: tuple[str, ...] = (),
     above: float = 0,
+    below: float = math.inf,
     is_secret: bool = False,
 ) -> Any:
     # Any: dataclasses.field() is typed as the type of the field it stands for.
     metadata = {"section": section, "help": help_text, "choices": choices, "schemes": schemes, "above": above}
-    metadata["is_secret"] = is_secret
+    metadata |= {"below": below, "is_secret": is_secret}
     if isinstance(default, tuple | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata, repr=not is_secret)
     return field(default=default, metadata=metadata)
@@ -144,7 +145,9 @@ class Settings:
     drift_days: int = _setting("checks", 14, "Days whose figures are held against those before (`accuracy_drift`).")
     drift_baseline_days: int = _setting("checks", 90, "How many days before them they are held against.")
     drift_minimum: int = _setting("checks", 100, "Fewest picks on either side; with less it is too few to say.")
-    drift_level: float = _setting("checks", 0.999, "Level of the interval that the difference must leave, below 1.")
+    drift_level: float = _setting(
+        "checks", 0.999, "Level of the interval that the difference must leave, below 1.", below=1
+    )
     void_minimum: int = _setting("checks", 20, "Fewest players of a date to judge its voids by (`void_share`).")
     at: str = _setting("schedule", "06:00", "When to grade yesterday, HH:MM in the league's time zone.")
     hook: str = _setting(
@@ -355,6 +358,8 @@ def _expected(name: str) -> str:
         return "one of " + ", ".join([*(repr(choice) for choice in setting.metadata["choices"]), *urls])
     above = setting.metadata["above"]
     number = "0 or more" if above < 0 else "above 0"
+    if setting.metadata["below"] < math.inf:
+        number += f" and below {setting.metadata['below']}"
     return {
         "bool": "true or false",
         "int": f"a whole number {number}",
@@ -382,7 +387,7 @@ def _checked(name: str, value: Any, where: str) -> Any:
         if kind == "int" and value != int(value):
             raise wrong
         above = setting.metadata["above"]
-        if not (value >= 0 if above < 0 else value > above):
+        if not (value >= 0 if above < 0 else value > above) or value >= setting.metadata["below"]:
             raise wrong
         return int(value) if kind == "int" else float(value)
     if kind.startswith("tuple"):

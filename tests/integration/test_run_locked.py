@@ -17,6 +17,7 @@ import pytest
 from builders import new_book
 from gradeonce.leases import LeaseRecord, LeaseStore, open_store, store_beside
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE
+from interrupts import heeding_interrupts
 from servers import Firestore, Postgres, Valkey, require
 
 KEY = "nightly/2026-01-17"
@@ -33,15 +34,16 @@ class Desk:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start `gradeonce run-locked` with these arguments."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "gradeonce", "run-locked", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "GRADEONCE_LOCK_STORE": self.url, **self.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-        )
+        with heeding_interrupts():
+            return subprocess.Popen(
+                [sys.executable, "-m", "gradeonce", "run-locked", *arguments],
+                cwd=self.folder,
+                env={**os.environ, "GRADEONCE_LOCK_STORE": self.url, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+            )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Run it to its end: code, stdout, stderr."""
@@ -239,6 +241,25 @@ def test_signal_while_waiting_ends_the_wait(desk: Desk) -> None:
 
     assert process.returncode == 143
     assert not (desk.folder / "ran").exists()
+
+
+def test_hang_up_that_is_ignored_does_not_end_the_wait(desk: Desk) -> None:
+    """Under nohup: it waits on, and the command runs when the lease is let go of."""
+    with desk.store() as store:
+        store.try_acquire(KEY, holder="ann", ttl_seconds=60.0, floor=0)
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            process = desk.start(KEY, "--wait", "60", "--", "touch", "ran")
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        store.release(KEY, holder="ann", token=1)
+    process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert process.returncode == 0
+    assert (desk.folder / "ran").exists()
 
 
 def test_command_that_is_not_there(desk: Desk) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from gradeonce.config import is_url
-from gradeonce.torture import FAULTS, judge, read_history
+from gradeonce.config import Settings, is_url
+from gradeonce.errors import TransientWarehouseError
+from gradeonce.torture import FAULTS, TortureOptions, judge, read_history, run_torture
 from interrupts import heeding_interrupts
 from servers import Postgres, require
 
@@ -346,3 +347,14 @@ def test_a_torture_killed_after_it_ended_leaves_nothing_behind(ground: Ground) -
         running.judge.send_signal(signal.SIGSTOP)
         wait_until(lambda: running.recorded('"kind":"ended"'), "the end of the torture")
         running.end(signal.SIGKILL)
+
+
+def test_a_server_out_of_reach_is_told_before_what_could_not_be_removed() -> None:
+    """What went wrong first is the error; how to take away what may stand is what to type next."""
+    pytest.importorskip("psycopg", reason="needs gradeonce[postgres]")
+    nobody = Settings(book="postgresql://nobody@127.0.0.1:1/none")
+
+    with pytest.raises(TransientWarehouseError, match="PostgreSQL is out of reach") as raised:
+        run_torture(nobody, TortureOptions(seconds=1.0, faults=()))
+
+    assert "drop it by hand: DROP SCHEMA IF EXISTS" in raised.value.hint

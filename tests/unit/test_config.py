@@ -80,6 +80,10 @@ def test_environment_values_are_read_in_their_types(tmp_path: Path) -> None:
     [
         ("[lock]\nttl_seconds = 'long'", "{file}: [lock] ttl_seconds is 'long'; expected a number above 0."),
         ("[lock]\nttl_seconds = 0", "{file}: [lock] ttl_seconds is 0; expected a number above 0."),
+        (
+            "[checks]\ndrift_level = 1",
+            "{file}: [checks] drift_level is 1; expected a number above 0 and below 1.",
+        ),
         ("[lock]\nttl_seconds = true", "{file}: [lock] ttl_seconds is True; expected a number above 0."),
         ("[lock]\nttl_seconds = inf", "{file}: [lock] ttl_seconds is inf; expected a number above 0."),
         ("[lock]\nttl_seconds = nan", "{file}: [lock] ttl_seconds is nan; expected a number above 0."),

@@ -106,7 +106,9 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _handling(numbers: Sequence[int], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in numbers}
+    # What we were started to ignore (a hang-up under nohup), we go on ignoring.
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield
     finally:

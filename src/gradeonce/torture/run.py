@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradeonce._version import __version__
 from gradeonce.config import mask_secrets
-from gradeonce.errors import ConfigError
+from gradeonce.errors import ConfigError, GradeonceError
 from gradeonce.torture.actor import HISTORY_FILE
 from gradeonce.torture.history import Event, Recorder, read_history
 from gradeonce.torture.host_process import HostProcess
@@ -77,7 +77,7 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
         orders = _orders(settings, options, folder)
         place = place_of(orders)
         host = leaving.enter_context(HostProcess(orders))
-        leaving.callback(place.remove)
+        leaving.push(_removal_of(place))
         leaving.callback(place.close)
         leaving.callback(host.bury)
         progress = Progress(folder / HISTORY_FILE)
@@ -90,6 +90,20 @@ def run_torture(settings: Settings, options: TortureOptions, *, on_progress: OnP
 
         with interrupts.let_through():
             return _torture(place, orders, options.command, lambda: host.torture(look))
+
+
+def _removal_of(place: Place) -> Callable[[Any, BaseException | None, Any], None]:
+    """Return what takes the place away. What broke the torture is told before what broke its removal. Any: unused."""
+
+    def remove(_: Any, error: BaseException | None, __: Any) -> None:
+        try:
+            place.remove()
+        except GradeonceError as second:
+            if not isinstance(error, GradeonceError):
+                raise
+            error.hint = f"{error.hint} If the place was made, {second.hint[:1].lower()}{second.hint[1:]}".strip()
+
+    return remove
 
 
 def _torture(place: Place, orders: Orders, command: str, run: Callable[[], None]) -> list[Event]:
