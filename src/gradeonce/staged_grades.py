@@ -83,13 +83,13 @@ def judge_staged(
         if row is None:
             judged[partition] = Judgement({**details, "counts": dict(NO_COUNTS), "n": 0}, hold_back=True)
             continue
-        counts = {name: row[name] for name in ("predictions", *OUTCOMES)}
+        counts = {name: int(row[name]) for name in ("predictions", *OUTCOMES)}
         all_pending = counts["pending"] == counts["predictions"]
         if all_pending:
             _refuse_foreign_ids(stage, partition)
         details |= {
             "counts": counts,
-            "n": row["n"],
+            "n": int(row["n"]),
             "mae": float(row["sum_absolute_error"] / row["n"]) if row["n"] else None,
             "bias": float(row["sum_signed_error"] / row["n"]) if row["n"] else None,
             "games": row["games"],
@@ -124,7 +124,7 @@ def _excluded(stage: Stage, query: Query, counted: Mapping[str, Mapping[str, Any
         else:
             found.setdefault(partition, {})[reason] = count
     for partition, count in rivals.items():
-        superseded = count - (counted[partition]["predictions"] if partition in counted else 0)
+        superseded = count - (int(counted[partition]["predictions"]) if partition in counted else 0)
         if superseded:
             found.setdefault(partition, {})["superseded"] = superseded
     return found

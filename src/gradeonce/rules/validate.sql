@@ -26,17 +26,25 @@ count(*) > 1
 count(*) FILTER (WHERE is_final_line) <> 1
 
 -- name: counts
--- One row per date: how the outcomes add up, and the errors of those who played.
-SELECT CAST(game_date AS VARCHAR) AS partition, count(*) AS predictions,
-    count(*) FILTER (WHERE outcome = 'win') AS win, count(*) FILTER (WHERE outcome = 'loss') AS loss,
-    count(*) FILTER (WHERE outcome = 'push') AS push, count(*) FILTER (WHERE outcome = 'no_bet') AS no_bet,
-    count(*) FILTER (WHERE outcome = 'void') AS void, count(*) FILTER (WHERE outcome = 'ungradable') AS ungradable,
-    count(*) FILTER (WHERE outcome = 'pending') AS pending,
-    count(absolute_error) FILTER (WHERE outcome <> 'void') AS n,
-    sum(absolute_error) FILTER (WHERE outcome <> 'void') AS sum_absolute_error,
-    sum(signed_error) FILTER (WHERE outcome <> 'void') AS sum_signed_error,
-    count(DISTINCT game_id) AS games, count(DISTINCT game_id) FILTER (WHERE outcome <> 'pending') AS games_final
-FROM staged GROUP BY game_date ORDER BY 1
+-- One row per date: how the outcomes add up, and the errors of those who played. Added up within each game first: to count
+-- the games of a date otherwise, an engine sorts all its rows.
+SELECT CAST(g.game_date AS VARCHAR) AS partition, sum(g.predictions) AS predictions, sum(g.win) AS win,
+    sum(g.loss) AS loss, sum(g.push) AS push, sum(g.no_bet) AS no_bet, sum(g.void) AS void,
+    sum(g.ungradable) AS ungradable, sum(g.pending) AS pending, sum(g.n) AS n,
+    sum(g.sum_absolute_error) AS sum_absolute_error, sum(g.sum_signed_error) AS sum_signed_error,
+    count(*) AS games, count(*) FILTER (WHERE g.pending < g.predictions) AS games_final
+FROM (
+    SELECT game_date, game_id, count(*) AS predictions,
+        count(*) FILTER (WHERE outcome = 'win') AS win, count(*) FILTER (WHERE outcome = 'loss') AS loss,
+        count(*) FILTER (WHERE outcome = 'push') AS push, count(*) FILTER (WHERE outcome = 'no_bet') AS no_bet,
+        count(*) FILTER (WHERE outcome = 'void') AS void, count(*) FILTER (WHERE outcome = 'ungradable') AS ungradable,
+        count(*) FILTER (WHERE outcome = 'pending') AS pending,
+        count(absolute_error) FILTER (WHERE outcome <> 'void') AS n,
+        sum(absolute_error) FILTER (WHERE outcome <> 'void') AS sum_absolute_error,
+        sum(signed_error) FILTER (WHERE outcome <> 'void') AS sum_signed_error
+    FROM staged GROUP BY game_date, game_id
+) g
+GROUP BY g.game_date ORDER BY 1
 
 -- name: excluded_counts
 -- One row per date: predictions that are refused, by reason, and all there are; the rest are superseded or counted.
