@@ -46,7 +46,7 @@ def test_links_lead_somewhere(page: Page) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_page_names_a_machine(page: Page) -> None:
     """Absolute paths of a home, of temporary folders or of where this was written mean nothing to a reader."""
-    found = re.findall(r"(?:/home/|/root/|/tmp/|/Users/|/work/|localhost:|127\.0\.0\.1)\S*", page.text)
+    found = re.findall(r"(?:/(?:home|root|tmp|Users|work)/|localhost:|127\.0\.0\.1)\S*", page.text)
 
     assert not found
 
