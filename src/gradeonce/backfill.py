@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gradeonce.aggregates import add_missing_sums
+from gradeonce.chunks import SMALLEST_SHARE, cut, cut_apart
 from gradeonce.errors import GradeonceError, LeaseHeld
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.schema import OUTCOMES, PREDICTIONS
+from gradeonce.side_by_side import Brake, BrakedClock, run_side_by_side
 
 if TYPE_CHECKING:
     from gradeonce.alerts import Announced
 
 _log = logging.getLogger(__name__)
 
-LONGEST_CHUNK = 366
-"""Dates per chunk at most: every date of a chunk holds a lease while the chunk is graded."""
+_Outcome = list[PartitionRun] | GradeonceError
+"""What became of a chunk: a run for each date, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def grade_dates(
     wait_seconds: float | None = None,
     on_progress: Callable[[Progress, Sequence[PartitionRun]], None] | None = None,
 ) -> GradeReport:
-    """Grade each of these dates once, in chunks sized by rows.
+    """Grade each of these dates once, in chunks sized by rows; where the warehouse can, several chunks at once.
 
     A chunk that fails as a whole is done again date by date, so that one bad date does not keep back its neighbours.
 
@@ -97,7 +100,6 @@ def grade_dates(
     """
     rows = {fence.partition: fence.rows for fence in grader.warehouse.all_fences(PREDICTIONS) if fence.rows}
     wanted = sorted(set(days))
-    chunks = list(_chunks([day for day in wanted if day.isoformat() in rows], rows, grader.settings.chunk_rows))
     runs = {
         day.isoformat(): PartitionRun(day.isoformat(), "nothing_to_grade")
         for day in wanted
@@ -105,45 +107,115 @@ def grade_dates(
     }
     errors: dict[str, GradeonceError] = {}
     total = sum(rows.get(day.isoformat(), 0) for day in wanted)
-    done = 0
-    for chunk in chunks:
-        finished = _grade_chunk(grader, chunk, errors, dry_run=dry_run, wait_seconds=wait_seconds)
+    rows_done = 0
+
+    def take(chunk: Sequence[date], finished: Sequence[PartitionRun]) -> None:
+        nonlocal rows_done
         runs.update({run.partition: run for run in finished})
-        done += sum(rows[day.isoformat()] for day in chunk)
+        rows_done += sum(rows[day.isoformat()] for day in chunk)
         if on_progress is not None:
-            on_progress(Progress(min(len(runs), len(wanted)), len(wanted), done, total), finished)
+            on_progress(Progress(min(len(runs), len(wanted)), len(wanted), rows_done, total), finished)
+
+    def attempt(grader: Grader, chunk: Sequence[date]) -> _Outcome:
+        try:
+            return grader.preview(chunk) if dry_run else grader.grade(chunk, wait_seconds=wait_seconds)
+        except GradeonceError as error:
+            return error
+
+    def finish(chunk: Sequence[date], outcome: _Outcome) -> None:
+        if isinstance(outcome, GradeonceError):
+            take(chunk, _one_by_one(grader, chunk, outcome, errors, dry_run=dry_run, wait_seconds=wait_seconds))
+        else:
+            take(chunk, outcome)
+
+    chunks, at_once = _plan(grader, [day for day in wanted if day.isoformat() in rows], rows)
+    if at_once > 1:
+        _attempt_at_once(grader, attempt, chunks, at_once, finish)
+    else:
+        for chunk in chunks:
+            finish(chunk, attempt(grader, chunk))
     if not dry_run:
         _add_missing_sums(grader)
     # A date that shares a game with those asked for is there too if it changed.
-    return GradeReport(tuple(runs[partition] for partition in sorted(runs)), errors)
+    return GradeReport(tuple(runs[partition] for partition in sorted(runs)), dict(sorted(errors.items())))
 
 
-def _grade_chunk(
+def _plan(grader: Grader, days: Sequence[date], rows: Mapping[str, int]) -> tuple[list[list[date]], int]:
+    """Return the chunks, and how many of them are graded at once."""
+    settings = grader.settings
+    at_once = settings.chunks_at_once if grader.warehouse.capabilities.threads else 1
+    if at_once > 1:
+        # Twice as many chunks as threads: the threads end about together, and a person sees how far it is.
+        share = -(-sum(rows[day.isoformat()] for day in days) // (2 * at_once))
+        chunks = cut_apart(days, rows, min(settings.chunk_rows, max(share, SMALLEST_SHARE)), grader.linked)
+        if chunks is not None and len(chunks) > 1:
+            return chunks, min(at_once, len(chunks))
+    return cut(days, rows, settings.chunk_rows), 1
+
+
+def _attempt_at_once(
+    grader: Grader,
+    attempt: Callable[[Grader, Sequence[date]], _Outcome],
+    chunks: Sequence[Sequence[date]],
+    at_once: int,
+    finish: Callable[[Sequence[date], _Outcome], None],
+) -> None:
+    """Grade chunks in threads. What failed is finished when they have ended: nobody of ours holds a lease then."""
+    brake = Brake()
+
+    def step(name: str) -> None:
+        brake.check()
+        grader.on_step(name)
+
+    braked = replace(grader, clock=BrakedClock(grader.clock, brake), on_step=step)
+    failed: list[tuple[Sequence[date], GradeonceError]] = []
+
+    def done(place: int, outcome: _Outcome) -> None:
+        if isinstance(outcome, GradeonceError):
+            failed.append((chunks[place], outcome))
+        else:
+            finish(chunks[place], outcome)
+
+    run_side_by_side(
+        [partial(attempt, braked, chunk) for chunk in chunks],
+        at_once=at_once,
+        brake=brake,
+        cancel=grader.warehouse.cancel,
+        on_done=done,
+    )
+    for chunk, error in failed:
+        # Where a game was moved between the dates of two chunks after they were cut, the other had a lease of this one.
+        is_ours = isinstance(error, LeaseHeld) and error.holder == grader.holder
+        finish(chunk, attempt(grader, chunk) if is_ours else error)
+
+
+def _one_by_one(
     grader: Grader,
     days: Sequence[date],
+    error: GradeonceError,
     errors: dict[str, GradeonceError],
     *,
     dry_run: bool,
     wait_seconds: float | None,
 ) -> list[PartitionRun]:
-    try:
-        return grader.preview(days) if dry_run else grader.grade(days, wait_seconds=wait_seconds)
-    except GradeonceError as error:
-        if len(days) > 1:
-            _log.info("chunk_failed dates=%d error=%s going_on=date_by_date", len(days), error.message)
-            if isinstance(error, LeaseHeld):
-                # The whole chunk has waited already; now only the date that is held goes without.
-                wait_seconds = 0.0
-            return [
-                run
-                for day in days
-                for run in _grade_chunk(grader, [day], errors, dry_run=dry_run, wait_seconds=wait_seconds)
-            ]
+    """Grade the dates of a chunk that failed as a whole, each for itself; its error stands if it is one date."""
+    if len(days) == 1:
         partition = days[0].isoformat()
         errors[partition] = error
         if not dry_run:
             _leave_trace(grader, days[0], error)
         return [PartitionRun(partition, "failed", error=str(error))]
+    _log.info("chunk_failed dates=%d error=%s going_on=date_by_date", len(days), error.message)
+    if isinstance(error, LeaseHeld):
+        # The whole chunk has waited already; now only the date that is held goes without.
+        wait_seconds = 0.0
+    runs = []
+    for day in days:
+        try:
+            runs += grader.preview([day]) if dry_run else grader.grade([day], wait_seconds=wait_seconds)
+        except GradeonceError as second:
+            runs += _one_by_one(grader, [day], second, errors, dry_run=dry_run, wait_seconds=wait_seconds)
+    return runs
 
 
 def _add_missing_sums(grader: Grader) -> None:
@@ -161,17 +233,3 @@ def _leave_trace(grader: Grader, day: date, error: GradeonceError) -> None:
     except GradeonceError as second:
         # The first error is the one to tell; that it could not be recorded goes to the log.
         _log.warning("failure_not_recorded partition=%s error=%s", day, second.message)
-
-
-def _chunks(days: Sequence[date], rows: Mapping[str, int], chunk_rows: int) -> Iterator[list[date]]:
-    chunk: list[date] = []
-    size = 0
-    for day in days:
-        more = rows[day.isoformat()]
-        if chunk and (size + more > chunk_rows or len(chunk) >= LONGEST_CHUNK):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(day)
-        size += more
-    if chunk:
-        yield chunk

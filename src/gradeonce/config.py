@@ -94,6 +94,9 @@ class Settings:
         above=-1,
     )
     chunk_rows: int = _setting("grading", 500_000, "A backfill commits dates in chunks of about this many predictions.")
+    chunks_at_once: int = _setting(
+        "grading", 2, "How many chunks of a backfill are graded at once where a server does it (PostgreSQL)."
+    )
     backup_days: int = _setting(
         "dedupe", 30, "Days a backup of `gradeonce dedupe apply` is kept before it may be dropped.", above=-1
     )

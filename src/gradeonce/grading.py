@@ -107,7 +107,7 @@ class Grader:
             LeaseLost, PublishConflict, ValidationFailed, InputError, WarehouseError: See `publish`.
         """
         partitions = [day.isoformat() for day in sorted(days)]
-        linked = self._linked(partitions)
+        linked = self.linked(partitions)
         waits: dict[str, float] = {}
         taken_over: set[str] = set()
 
@@ -140,7 +140,7 @@ class Grader:
     def preview(self, days: Sequence[date]) -> list[PartitionRun]:
         """Do everything but the commit, and say what it would have changed."""
         partitions = [day.isoformat() for day in sorted(days)]
-        return self._publish(partitions, self._linked(partitions), tokens=None, guard=None, waits={}, dry_run=True)
+        return self._publish(partitions, self.linked(partitions), tokens=None, guard=None, waits={}, dry_run=True)
 
     def bytes_to_read(self, estimator: Estimator, days: Sequence[date]) -> int:
         """Return the bytes that grading these dates in one publish would read from the inputs; nothing is read.
@@ -153,7 +153,7 @@ class Grader:
         shared = sum(estimator.sharing(table, "game_id", PREDICTIONS, partitions) for table in looked_up)
         return estimator.staging(query) + shared
 
-    def _linked(self, partitions: Sequence[str]) -> list[str]:
+    def linked(self, partitions: Sequence[str]) -> list[str]:
         """Return the other dates for which one of these dates' games was predicted: the game moved, its id stayed.
 
         A business key does not hold the date, so such dates are graded together, or a key could stand on two of them.

@@ -56,10 +56,12 @@ class Capabilities:
     Attributes:
         local_engine: Whether rows are staged by the engine in this process.
         shares_tables: Whether others may put rows into its tables beside gradeonce.
+        threads: Whether several threads may publish through it at once, which `cancel` can stop.
     """
 
     local_engine: bool
     shares_tables: bool
+    threads: bool
 
 
 @dataclass(frozen=True)
@@ -341,6 +343,16 @@ class Warehouse(Protocol):
             standing: Per table and partition, the last entry that says what stands there.
             deep: Hash every row again.
             within: Look only at these partitions, and at the files that hold them; None: at all.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Have given up what other threads are doing here: Stopped is raised in them, and nothing of it stands.
+
+        What stands between two statements does not hear it, and what is being committed may stand all the same.
+
+        Raises:
+            UsageError: If other threads cannot do anything here.
         """
         ...
 

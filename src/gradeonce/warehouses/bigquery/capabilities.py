@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradeonce.schema import ColumnType
 from gradeonce.warehouses.base import Capabilities
 
-CAPABILITIES = Capabilities(local_engine=False, shares_tables=True)
+CAPABILITIES = Capabilities(local_engine=False, shares_tables=True, threads=False)
 
 BIGQUERY_TYPES = {
     ColumnType.TEXT: "STRING",

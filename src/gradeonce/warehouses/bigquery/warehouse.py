@@ -256,6 +256,10 @@ class BigQueryWarehouse:
         """See `Warehouse.estimator`."""
         return BigQueryEstimator(self._connection, self._inputs)
 
+    def cancel(self) -> None:
+        """See `Warehouse.cancel`."""
+        raise UsageError("The book is in BigQuery: it is written by one thread at a time.")
+
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""
         found = self._connection.table(held(self._connection, table).name.replace("`", ""))

@@ -38,7 +38,7 @@ class EmbeddedWarehouse:
     Limit: one machine, a local disk.
     """
 
-    capabilities = Capabilities(local_engine=True, shares_tables=False)
+    capabilities = Capabilities(local_engine=True, shares_tables=False, threads=False)
 
     def __init__(
         self,
@@ -230,6 +230,10 @@ class EmbeddedWarehouse:
     def estimator(self) -> Estimator:
         """See `Warehouse.estimator`."""
         raise UsageError("The book is in a folder: reading it costs nothing, so there is nothing to estimate.")
+
+    def cancel(self) -> None:
+        """See `Warehouse.cancel`."""
+        raise UsageError("The book is in a folder: it is written by one thread at a time.")
 
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`. A file that holds other partitions too counts whole."""

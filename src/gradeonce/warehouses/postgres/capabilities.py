@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradeonce.schema import ColumnType
 from gradeonce.warehouses.base import Capabilities
 
-CAPABILITIES = Capabilities(local_engine=False, shares_tables=True)
+CAPABILITIES = Capabilities(local_engine=False, shares_tables=True, threads=True)
 
 POSTGRES_TYPES = {
     # Byte order, as the engine sorts: ties between ids must end the same way on every warehouse.

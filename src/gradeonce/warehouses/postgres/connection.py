@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gradeonce.errors import GradeonceError, UsageError
+from gradeonce.side_by_side import Stopped
 from gradeonce.statements import quote_identifier
 from gradeonce.warehouses.base import Params, Rows
 from gradeonce.warehouses.postgres.errors import driver_missing, translated
@@ -27,6 +28,8 @@ LOCK_SECONDS = 60
 COMMIT_IDLE_SECONDS = 30
 """How long we may stand still inside a commit before the server takes it back: neighbours wait for our locks."""
 
+_CANCELLED = "57014"
+
 _NAMED = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -34,8 +37,13 @@ _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 class Session:
     """One open transaction. Leaving it without `commit` takes everything back."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._connection = connection
+    def __init__(self, connection: psycopg.Connection[Any], cancelled: Container[psycopg.Connection[Any]] = ()) -> None:
+        """Take over a connection in which a transaction was begun.
+
+        Args:
+            cancelled: Connections whose statements another thread has cancelled.
+        """
+        self._connection, self._cancelled = connection, cancelled
         self.is_open = True
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
@@ -59,7 +67,7 @@ class Session:
             text = psycopg.ClientCursor(self._connection).mogrify(*_bound(sql, params))
             cursor = psycopg.Cursor(self._connection).execute(text, binary=True)
         except psycopg.Error as error:
-            raise translated(error) from error
+            raise self.heard(error) from error
         return _last_rows(cursor)
 
     def select_alone(self, sql: str, params: Params | None = None) -> Rows:
@@ -90,7 +98,7 @@ class Session:
                 for block in blocks:
                     copy.write(block)
         except psycopg.Error as error:
-            raise translated(error) from error
+            raise self.heard(error) from error
 
     def copy_out(self, sql: str) -> Iterator[bytes]:
         """Yield what the server sends, block by block."""
@@ -100,12 +108,17 @@ class Session:
             with self._connection.cursor().copy(sql) as copy:
                 yield from (bytes(block) for block in copy)
         except psycopg.Error as error:
-            raise translated(error) from error
+            raise self.heard(error) from error
 
     def commit(self) -> None:
         """Make it all stand."""
         self._run("COMMIT", None)
         self.is_open = False
+
+    def heard(self, error: psycopg.Error) -> BaseException:
+        """Return what to raise for an error of the driver's."""
+        was_us = error.sqlstate == _CANCELLED and self._connection in self._cancelled
+        return Stopped() if was_us else translated(error)
 
     def _run(self, sql: str, params: Params | None) -> psycopg.Cursor[Any]:
         import psycopg
@@ -114,7 +127,7 @@ class Session:
         try:
             return self._connection.execute(text, values)
         except psycopg.Error as error:
-            raise translated(error) from error
+            raise self.heard(error) from error
 
 
 def _last_rows(cursor: psycopg.Cursor[Any]) -> Rows:
@@ -144,7 +157,7 @@ def _bound(sql: str, params: Params | None) -> tuple[str, Mapping[str, Any] | No
 
 
 class Connections:
-    """Connections to one database, each used by one transaction at a time."""
+    """Connections to one database, each used by one transaction at a time; threads may share the object."""
 
     def __init__(self, url: str, schema: str) -> None:
         """Remember where; nothing is connected yet.
@@ -157,7 +170,10 @@ class Connections:
         except ImportError as error:
             raise driver_missing(error) from error
         self.url, self.schema = url, schema
+        # Taking from the one and adding to the other are single steps of the interpreter, which no thread divides.
         self._idle: list[psycopg.Connection[Any]] = []
+        self._busy: set[psycopg.Connection[Any]] = set()
+        self._cancelled: set[psycopg.Connection[Any]] = set()
 
     @contextmanager
     def transaction(self, *, reads_only: bool = False, settings: Sequence[str] = ()) -> Iterator[Session]:
@@ -207,9 +223,9 @@ class Connections:
         import psycopg
 
         while True:
-            was_idle = bool(self._idle)
-            connection = self._idle.pop() if was_idle else self._connect()
-            session = Session(connection)
+            connection, was_idle = self._take()
+            session = Session(connection, self._cancelled)
+            self._busy.add(connection)
             try:
                 try:
                     cursor = connection.execute(text, values)
@@ -218,11 +234,18 @@ class Connections:
                         # The server was restarted since: every idle connection is as dead as this one.
                         self.close()
                         continue
-                    raise translated(error) from error
+                    raise session.heard(error) from error
                 yield session, cursor
             finally:
                 self._give_back(connection, session)
             return
+
+    def _take(self) -> tuple[psycopg.Connection[Any], bool]:
+        """Return a connection, and whether it was used before."""
+        try:
+            return self._idle.pop(), True
+        except IndexError:
+            return self._connect(), False
 
     def _connect(self) -> psycopg.Connection[Any]:
         import psycopg
@@ -248,13 +271,28 @@ class Connections:
             # The first error is the one to tell; a connection that cannot even roll back is closed below.
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
+        self._busy.discard(connection)
         idle = psycopg.pq.TransactionStatus.IDLE
-        if not connection.closed and connection.info.transaction_status == idle:
+        is_idle = not connection.closed and connection.info.transaction_status == idle
+        # A cancellation may reach the server late: it must not meet the next transaction.
+        if is_idle and connection not in self._cancelled:
             self._idle.append(connection)
         else:
+            self._cancelled.discard(connection)
             connection.close()
 
+    def cancel(self) -> None:
+        """Have the server give up what it does for other threads; what stands between two statements is not heard."""
+        import psycopg
+
+        for connection in list(self._busy):
+            self._cancelled.add(connection)
+            # A server that is out of reach does nothing for us any more.
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=CONNECT_SECONDS)
+
     def close(self) -> None:
-        """Close every connection."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close every idle connection."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()

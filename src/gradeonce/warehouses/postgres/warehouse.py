@@ -293,6 +293,10 @@ class PostgresWarehouse:
         """See `Warehouse.estimator`."""
         raise UsageError("The book is in PostgreSQL: reading it is not billed, so there is nothing to estimate.")
 
+    def cancel(self) -> None:
+        """See `Warehouse.cancel`."""
+        self._connections.cancel()
+
     def size_bytes(self, table: Table) -> int:
         """See `Warehouse.size_bytes`."""
         with self._reading() as session:

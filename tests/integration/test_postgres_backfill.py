@@ -1,0 +1,233 @@
+"""A backfill on PostgreSQL grades several chunks at once, and ends as if it had graded one after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import gradeonce
+from builders import duplicate_keys, land_season, ledger_findings, new_book, open_book, sums_off
+from gradeonce import backfill
+from gradeonce.backfill import Progress
+from gradeonce.book import Book
+from gradeonce.chunks import cut
+from gradeonce.grading import PartitionRun
+from gradeonce.leases import LeaseRecord, MemoryLeases
+from gradeonce.schema import ACCURACY
+from gradeonce.simulation import simulate_season
+from integration.test_postgres_book import fences_of, load, rows_of
+from postgres_book import postgres, schema
+from servers import Postgres
+
+__all__ = ["postgres", "schema"]
+
+PATIENCE_SECONDS = 30.0
+DAYS, PLAYERS = 8, 3
+TWO_CHUNKS = DAYS * PLAYERS // 2
+
+
+@contextmanager
+def opened(postgres: Postgres, schema: str, **settings: Any) -> Iterator[Book]:
+    """Open the book, to be graded in two chunks. Any: each setting has its own type."""
+    with gradeonce.open(
+        postgres.url, schema=schema, threads=1, **{"chunk_rows": TWO_CHUNKS, "wait_seconds": 0.0, **settings}
+    ) as book:
+        yield book
+
+
+def grades(book: Book) -> list[tuple[Any, ...]]:
+    """Return how many grades there are, by outcome."""
+    return book.sql(f"SELECT outcome, count(*) FROM {ACCURACY.name} GROUP BY outcome ORDER BY outcome").rows
+
+
+def assert_all_graded_once(book: Book) -> None:
+    """Every pick won, on one date, and the daily sums and the ledger agree."""
+    assert grades(book) == [("win", DAYS * PLAYERS)]
+    assert duplicate_keys(book, ACCURACY) == 0
+    assert sums_off(book) == []
+    assert ledger_findings(book.warehouse) == ()
+
+
+def busy(postgres: Postgres) -> int:
+    """Return how many other sessions do something."""
+    with psycopg.connect(postgres.url, autocommit=True) as onlooker:
+        found = onlooker.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' "
+            "AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_two_chunks_are_graded_at_once(postgres: Postgres, schema: str) -> None:
+    """Each waits, with its rows staged, for the other to have staged its own."""
+    meeting = threading.Barrier(2)
+
+    def meet(step: str) -> None:
+        if step == "publish.staged":
+            meeting.wait(PATIENCE_SECONDS)
+
+    told: list[tuple[Progress, int]] = []
+
+    def on_progress(progress: Progress, runs: Sequence[PartitionRun]) -> None:
+        told.append((progress, len(runs)))
+
+    with opened(postgres, schema, on_step=meet) as book:
+        land_season(book, DAYS, PLAYERS)
+        report = book.grade(all_dates=True, on_progress=on_progress)
+
+        assert {run.status for run in report.runs} == {"published"}
+        assert [(p.dates_done, p.rows_done, n) for p, n in told] == [(4, 12, 4), (8, 24, 4)]
+        assert_all_graded_once(book)
+
+
+def test_one_after_the_other_if_the_settings_say_so(postgres: Postgres, schema: str) -> None:
+    """No thread but the caller's reaches a step."""
+    threads = set()
+    with opened(
+        postgres, schema, chunks_at_once=1, on_step=lambda step: threads.add(threading.current_thread())
+    ) as book:
+        land_season(book, DAYS, PLAYERS)
+        book.grade(all_dates=True)
+
+        assert threads == {threading.main_thread()}
+        assert_all_graded_once(book)
+
+
+def test_a_season_ends_as_in_a_folder(postgres: Postgres, schema: str, tmp_path: Path) -> None:
+    """1,200 predictions in twelve chunks and more, three at once; rows, fences and totals are those of the folder."""
+    season = simulate_season(tmp_path / "season", seed=12, days=30, predictions=1200)
+    with (
+        open_book(new_book(tmp_path / "book"), store="off") as folder_book,
+        opened(postgres, schema, chunk_rows=100, chunks_at_once=3) as server_book,
+    ):
+        for corrections in (False, True):
+            totals = []
+            for book in (folder_book, server_book):
+                load(book, season, corrections=corrections)
+                report = book.grade(all_dates=True)
+                assert not report.errors
+                totals.append((report.totals, [(run.partition, run.status, run.revised) for run in report.runs]))
+            assert totals[0] == totals[1]
+        assert fences_of(folder_book, ACCURACY) == fences_of(server_book, ACCURACY)
+        assert rows_of(folder_book, ACCURACY) == rows_of(server_book, ACCURACY)
+        assert ledger_findings(server_book.warehouse) == ()
+
+
+def test_a_date_that_somebody_holds_fails_alone(postgres: Postgres, schema: str) -> None:
+    """Its chunk is done again date by date, when the other chunk has ended."""
+    leases = MemoryLeases()
+    with opened(postgres, schema, leases=leases) as book:
+        land_season(book, DAYS, PLAYERS)
+        leases.try_acquire("grading/2026-01-02", holder="somebody", ttl_seconds=60.0, floor=0)
+        report = book.grade(all_dates=True)
+
+        assert Counter(run.status for run in report.runs) == {"published": DAYS - 1, "failed": 1}
+        assert list(report.errors) == ["2026-01-02"]
+        assert ledger_findings(book.warehouse) == ()
+
+
+class Refusing(MemoryLeases):
+    """Leases that say when somebody was refused one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = threading.Event()
+
+    def try_acquire(self, key: str, *, holder: str, ttl_seconds: float, floor: int) -> LeaseRecord:
+        record = super().try_acquire(key, holder=holder, ttl_seconds=ttl_seconds, floor=floor)
+        if not record.is_granted:
+            self.refused.set()
+        return record
+
+
+@pytest.mark.parametrize("chunk_rows", [TWO_CHUNKS, PLAYERS], ids=["dates", "date"])
+def test_a_chunk_that_needs_a_lease_of_another_thread_of_ours_is_graded_after_it(
+    postgres: Postgres, schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_rows: int
+) -> None:
+    """A game was moved from the first date to the last after the chunks were cut, and nobody waits for a lease."""
+    leases = Refusing()
+
+    def wait_for_the_other(step: str) -> None:
+        if step == "grade.leased" and not leases.refused.is_set():
+            assert leases.refused.wait(PATIENCE_SECONDS)
+
+    def cut_as_if_nothing_was_linked(days: Sequence[date], rows: Any, size: int, linked: Any) -> list[list[date]]:
+        return cut(days, rows, size)
+
+    with opened(
+        postgres, schema, leases=leases, on_step=wait_for_the_other, chunk_rows=chunk_rows, chunks_at_once=8
+    ) as book:
+        land_season(book, DAYS, PLAYERS)
+        file = tmp_path / "again.csv"
+        file.write_text(
+            "system_id,player_lookup,game_id,game_date,predicted_value,line_value,recommendation,created_at\n"
+            f"system0,player0,game0,2026-01-0{DAYS},20,10.5,OVER,2026-02-01T15:00:00Z\n",
+            encoding="utf-8",
+        )
+        book.load("predictions", file)
+        monkeypatch.setattr(backfill, "cut_apart", cut_as_if_nothing_was_linked)
+        report = book.grade(all_dates=True)
+
+        assert leases.refused.is_set()
+        assert report.errors == {}
+        # The pick made last is for a date on which the game was not played.
+        assert grades(book) == [("void", 1), ("win", DAYS * PLAYERS - 1)]
+        assert book.sql(
+            "SELECT count(*) FROM (SELECT 1 FROM prediction_accuracy GROUP BY player_lookup, game_id, "
+            "system_id, market, line_value HAVING count(*) > 1) AS twice"
+        ).rows == [(0,)]
+        assert ledger_findings(book.warehouse) == ()
+
+
+def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(postgres: Postgres, schema: str) -> None:
+    """One chunk is done, the other waits in the server for a table that somebody has locked: at once it does not."""
+    first = threading.Event()
+
+    def one_first(step: str) -> None:
+        if step == "commit.begun":
+            if not first.is_set():
+                first.set()
+            else:
+                assert told.wait(PATIENCE_SECONDS)
+
+    told = threading.Event()
+    locked: list[psycopg.Connection[Any]] = []
+
+    def on_progress(progress: Progress, runs: Sequence[PartitionRun]) -> None:
+        locker = psycopg.connect(postgres.url)
+        locked.append(locker)
+        locker.execute(f"LOCK TABLE {schema}.{ACCURACY.name} IN ACCESS EXCLUSIVE MODE".encode())
+        told.set()
+        while busy(postgres) < 2:
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    leases = MemoryLeases()
+    with opened(postgres, schema, leases=leases, on_step=one_first) as book:
+        land_season(book, DAYS, PLAYERS)
+        before = threading.active_count()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            book.grade(all_dates=True, on_progress=on_progress)
+
+        assert time.monotonic() - started < PATIENCE_SECONDS
+        assert threading.active_count() == before
+        assert not any(record.is_held for record in leases.records())
+        assert busy(postgres) == 1
+        locked[0].close()
+        # The half that was committed stands, the other does not; nothing failed, and the same book goes on.
+        assert grades(book) == [("win", TWO_CHUNKS)]
+        assert "failed" not in {entry.draft.status for entry in book.warehouse.entries()}
+        told.set()
+        assert book.grade(all_dates=True).errors == {}
+        assert_all_graded_once(book)

@@ -1,0 +1,99 @@
+"""Threads that work side by side end as one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from gradeonce.clock import FakeClock
+from gradeonce.side_by_side import Brake, BrakedClock, Stopped, run_side_by_side
+
+PATIENCE_SECONDS = 30.0
+
+
+def no_cancel() -> None:
+    raise AssertionError("nothing was to be cancelled")
+
+
+def test_so_many_tasks_run_at_once_and_each_is_told_of_once() -> None:
+    """Two at once meet at a barrier of two, three times; the caller's own thread hears of each."""
+    meeting = threading.Barrier(2)
+    told = []
+
+    def task(number: int) -> Callable[[], int]:
+        def work() -> int:
+            meeting.wait(PATIENCE_SECONDS)
+            return number * 10
+
+        return work
+
+    def done(place: int, result: int) -> None:
+        told.append((place, result, threading.current_thread() is threading.main_thread()))
+
+    run_side_by_side([task(n) for n in range(6)], at_once=2, brake=Brake(), cancel=no_cancel, on_done=done)
+
+    assert sorted(told) == [(n, n * 10, True) for n in range(6)]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_whatever_is_raised_ends_all_and_is_raised_when_they_have_ended(error: type[BaseException]) -> None:
+    """One task is told of, which raises; one waits for a server, which is cancelled; the third never starts."""
+    brake, cancelled = Brake(), threading.Event()
+    ended: list[str] = []
+
+    def waits() -> None:
+        assert cancelled.wait(PATIENCE_SECONDS)
+        time.sleep(0.3)
+        ended.append("waits")
+        brake.check()
+        ended.append("went on")
+
+    def done(place: int, result: None) -> None:
+        raise error
+
+    tasks = [lambda: None, waits, lambda: ended.append("third")]
+    with pytest.raises(error):
+        run_side_by_side(tasks, at_once=2, brake=brake, cancel=cancelled.set, on_done=done)
+
+    assert ended in (["waits"], ["third", "waits"])
+
+
+def test_an_exception_of_a_task_stops_the_others() -> None:
+    """The one that failed is the one to tell; the other stops where it looks at the brake."""
+    brake = Brake()
+    stopped = []
+
+    def fails() -> None:
+        raise ValueError("of the task")
+
+    def loops() -> None:
+        try:
+            while True:
+                brake.check()
+                time.sleep(0.001)
+        except Stopped:
+            stopped.append(True)
+            raise
+
+    with pytest.raises(ValueError, match="of the task"):
+        run_side_by_side(
+            [loops, fails], at_once=2, brake=brake, cancel=lambda: None, on_done=lambda place, result: None
+        )
+    assert stopped == [True]
+
+
+def test_nobody_sleeps_on_a_braked_clock_once_the_brake_was_pulled() -> None:
+    """Before, it is the clock it was made of."""
+    clock, brake = FakeClock(), Brake()
+    braked = BrakedClock(clock, brake)
+    braked.sleep(2.0)
+    assert (braked.now(), braked.monotonic()) == (clock.now(), 2.0)
+
+    brake.pull()
+
+    with pytest.raises(Stopped):
+        braked.sleep(1.0)
+    assert clock.slept == [2.0]
