@@ -73,6 +73,14 @@ def grade(book: Book, on_step: Callable[[str], None], *, day: str) -> dict[str, 
     return {"status": run.status, "run_id": run.run_id, "token": run.token}
 
 
+def backfill(book: Book, on_step: Callable[[str], None]) -> dict[str, Any]:
+    """Grade every date."""
+    report = book.grade(all_dates=True)
+    if report.worst_error is not None:
+        raise report.worst_error
+    return {"statuses": [run.status for run in report.runs]}
+
+
 def grade_over_and_over(book: Book, on_step: Callable[[str], None], *, day: str | None, stop: Flag) -> dict[str, Any]:
     """Grade one date (None: all dates in one backfill) until told to stop, and once more after that."""
     done, ended = 0, False
@@ -242,6 +250,7 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "publish_shelf": publish_shelf,
     "publish_shelf_with": publish_shelf_with,
     "grade": grade,
+    "backfill": backfill,
     "stage": stage,
     "stage_files": stage_files,
     "consolidate": consolidate,
