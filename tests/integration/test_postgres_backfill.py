@@ -24,6 +24,7 @@ from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseRecord, MemoryLeases
 from gradeonce.schema import ACCURACY
 from gradeonce.simulation import simulate_season
+from gradeonce.warehouses.postgres.connection import Connections
 from integration.test_postgres_book import fences_of, load, rows_of
 from postgres_book import postgres, schema
 from servers import Postgres
@@ -189,7 +190,25 @@ def test_a_chunk_that_needs_a_lease_of_another_thread_of_ours_is_graded_after_it
         assert ledger_findings(book.warehouse) == ()
 
 
-def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(postgres: Postgres, schema: str) -> None:
+def test_a_connection_whose_statements_were_cancelled_is_not_used_again(postgres: Postgres, schema: str) -> None:
+    """The server may hear of it late, and then end somebody else's statement."""
+    connections = Connections(postgres.url, schema)
+
+    def served_by() -> int:
+        with connections.transaction() as session:
+            return int(session.query("SELECT pg_backend_pid()").rows[0][0])
+
+    assert served_by() == served_by()
+    before = served_by()
+    with connections.transaction():
+        connections.cancel()
+    assert served_by() != before
+    connections.close()
+
+
+def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(
+    postgres: Postgres, schema: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """One chunk is done, the other waits in the server for a table that somebody has locked: at once it does not."""
     first = threading.Event()
 
@@ -224,6 +243,7 @@ def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(postgres: P
         assert threading.active_count() == before
         assert not any(record.is_held for record in leases.records())
         assert busy(postgres) == 1
+        assert caplog.messages == []
         locked[0].close()
         # The half that was committed stands, the other does not; nothing failed, and the same book goes on.
         assert grades(book) == [("win", TWO_CHUNKS)]
