@@ -58,7 +58,8 @@ def test_whatever_is_raised_ends_all_and_is_raised_when_they_have_ended(error: t
     with pytest.raises(error):
         run_side_by_side(tasks, at_once=2, brake=brake, cancel=cancelled.set, on_done=done)
 
-    assert ended == ["waited", "waited"]
+    # The second of them may not have started yet.
+    assert ended in (["waited"], ["waited", "waited"])
 
 
 def test_an_exception_of_a_task_stops_the_others() -> None:
