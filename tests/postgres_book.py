@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from servers import Postgres, postgres
 
-__all__ = ["postgres", "schema"]
+__all__ = ["postgres", "schema", "wait_for_waiters", "waiters"]
 
 _numbers = itertools.count(1)
 
@@ -25,3 +26,21 @@ def schema(postgres: Postgres) -> Iterator[str]:
     yield name
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute(f'DROP SCHEMA "{name}" CASCADE'.encode())
+
+
+def waiters(postgres: Postgres) -> int:
+    """Return how many sessions wait in the server for a lock that somebody holds."""
+    import psycopg
+
+    with psycopg.connect(postgres.url, autocommit=True) as onlooker:
+        found = onlooker.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def wait_for_waiters(postgres: Postgres, count: int, *, patience_seconds: float = 30.0) -> None:
+    """Return when so many do."""
+    gives_up_at = time.monotonic() + patience_seconds
+    while waiters(postgres) < count:
+        assert time.monotonic() < gives_up_at, f"{waiters(postgres)} sessions wait for a lock, not {count}"
+        time.sleep(0.02)

@@ -26,7 +26,7 @@ from gradeonce.schema import ACCURACY
 from gradeonce.simulation import simulate_season
 from gradeonce.warehouses.postgres.connection import Connections
 from integration.test_postgres_book import fences_of, load, rows_of
-from postgres_book import postgres, schema
+from postgres_book import postgres, schema, wait_for_waiters, waiters
 from servers import Postgres
 
 __all__ = ["postgres", "schema"]
@@ -56,17 +56,6 @@ def assert_all_graded_once(book: Book) -> None:
     assert duplicate_keys(book, ACCURACY) == 0
     assert sums_off(book) == []
     assert ledger_findings(book.warehouse) == ()
-
-
-def busy(postgres: Postgres) -> int:
-    """Return how many other sessions do something."""
-    with psycopg.connect(postgres.url, autocommit=True) as onlooker:
-        found = onlooker.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' "
-            "AND pid <> pg_backend_pid()"
-        ).fetchone()
-    assert found is not None
-    return int(found[0])
 
 
 def test_two_chunks_are_graded_at_once(postgres: Postgres, schema: str) -> None:
@@ -227,8 +216,7 @@ def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(
         locked.append(locker)
         locker.execute(f"LOCK TABLE {schema}.{ACCURACY.name} IN ACCESS EXCLUSIVE MODE".encode())
         told.set()
-        while busy(postgres) < 2:
-            time.sleep(0.02)
+        wait_for_waiters(postgres, 1)
         raise KeyboardInterrupt
 
     leases = MemoryLeases()
@@ -242,7 +230,7 @@ def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(
         assert time.monotonic() - started < PATIENCE_SECONDS
         assert threading.active_count() == before
         assert not any(record.is_held for record in leases.records())
-        assert busy(postgres) == 1
+        assert waiters(postgres) == 0
         assert caplog.messages == []
         locked[0].close()
         # The half that was committed stands, the other does not; nothing failed, and the same book goes on.

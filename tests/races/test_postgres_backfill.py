@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ACCURACY
 from interrupts import heeding_interrupts
-from postgres_book import postgres, schema
+from postgres_book import postgres, schema, wait_for_waiters, waiters
 from races.child import answer_of, child
 from races.crew import Crew, Stand
 from servers import Postgres
@@ -122,7 +121,7 @@ def test_ctrl_c_ends_both_threads_and_what_the_server_does_for_them(
                 text=True,
             )
         try:
-            _wait_for_waiters(postgres, 2)
+            wait_for_waiters(postgres, 2)
             process.send_signal(signal.SIGINT)
             out, errors = process.communicate(timeout=PATIENCE_SECONDS)
         finally:
@@ -130,23 +129,9 @@ def test_ctrl_c_ends_both_threads_and_what_the_server_does_for_them(
         assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
         assert "canceling" not in errors
         assert "Traceback" not in errors
-        assert _waiters(postgres) == 0
+        assert waiters(postgres) == 0
         assert not any(record.is_held for record in book.leases.records())
 
     assert set(map(frozenset, standing(book).values())) == {frozenset({11})}
     assert book.grade(all_dates=True).worst_error is None
     assert_all_corrected_once(book)
-
-
-def _wait_for_waiters(postgres: Postgres, count: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while _waiters(postgres) < count:
-        assert time.monotonic() < deadline, "nobody waits for the table"
-        time.sleep(0.02)
-
-
-def _waiters(postgres: Postgres) -> int:
-    with psycopg.connect(postgres.url, autocommit=True) as onlooker:
-        found = onlooker.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
-    assert found is not None
-    return int(found[0])
