@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -209,18 +209,17 @@ def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(
                 assert told.wait(PATIENCE_SECONDS)
 
     told = threading.Event()
-    locked: list[psycopg.Connection[Any]] = []
+    lock = ExitStack()
 
     def on_progress(progress: Progress, runs: Sequence[PartitionRun]) -> None:
-        locker = psycopg.connect(postgres.url)
-        locked.append(locker)
+        locker = lock.enter_context(psycopg.connect(postgres.url))
         locker.execute(f"LOCK TABLE {schema}.{ACCURACY.name} IN ACCESS EXCLUSIVE MODE".encode())
         told.set()
         wait_for_waiters(postgres, 1)
         raise KeyboardInterrupt
 
     leases = MemoryLeases()
-    with opened(postgres, schema, leases=leases, on_step=one_first) as book:
+    with opened(postgres, schema, leases=leases, on_step=one_first) as book, lock:
         land_season(book, DAYS, PLAYERS)
         before = threading.active_count()
         started = time.monotonic()
@@ -232,7 +231,7 @@ def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(
         assert not any(record.is_held for record in leases.records())
         assert waiters(postgres) == 0
         assert caplog.messages == []
-        locked[0].close()
+        lock.close()
         # The half that was committed stands, the other does not; nothing failed, and the same book goes on.
         assert grades(book) == [("win", TWO_CHUNKS)]
         assert "failed" not in {entry.draft.status for entry in book.warehouse.entries()}
