@@ -144,10 +144,11 @@ def _plan(grader: Grader, days: Sequence[date], rows: Mapping[str, int]) -> tupl
     """Return the chunks, and how many of them are graded at once."""
     settings = grader.settings
     at_once = settings.chunks_at_once if grader.warehouse.capabilities.threads else 1
-    if at_once > 1:
-        # Twice as many chunks as threads: the threads end about together, and a person sees how far it is.
-        share = -(-sum(rows[day.isoformat()] for day in days) // (2 * at_once))
-        chunks = cut_apart(days, rows, min(settings.chunk_rows, max(share, SMALLEST_SHARE)), grader.linked)
+    # Twice as many chunks as threads: the threads end about together, and a person sees how far it is.
+    share = -(-sum(rows[day.isoformat()] for day in days) // (2 * at_once))
+    chunk_rows = min(settings.chunk_rows, max(share, SMALLEST_SHARE))
+    if at_once > 1 and len(cut(days, rows, chunk_rows)) > 1:
+        chunks = cut_apart(days, rows, chunk_rows, grader.linked)
         if chunks is not None and len(chunks) > 1:
             return chunks, min(at_once, len(chunks))
     return cut(days, rows, settings.chunk_rows), 1

@@ -396,8 +396,8 @@ def open_book(
         path: Its folder or URL; None takes it from the settings (`gradeonce.toml` here or in a parent folder).
         config: A settings file; None looks for one.
         clock: Time; None takes the machine's.
-        leases: A lease store of your own; None takes the one the settings name.
-        on_step: Called with the name of each step as it is reached.
+        leases: A lease store of your own, which threads may share; None takes the one the settings name.
+        on_step: Called with the name of each step as it is reached, by the thread that reached it.
         **settings: Any setting by its name, e.g. `ttl_seconds=30`. Any: each has its own type and is checked.
 
     Raises:

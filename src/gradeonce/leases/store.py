@@ -43,7 +43,10 @@ class LeaseRecord:
 
 
 class LeaseStore(Protocol):
-    """Where leases live. Every verb is one atomic step in the store; expiry is judged by the store's own clock."""
+    """Where leases live. Every verb is one atomic step in the store; expiry is judged by the store's own clock.
+
+    Threads may share it: a heartbeat renews while somebody acquires.
+    """
 
     def try_acquire(self, key: str, *, holder: str, ttl_seconds: float, floor: int) -> LeaseRecord:
         """Claim the key if it is free, released or expired, with token = max(last token, floor) + 1.

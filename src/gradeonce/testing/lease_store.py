@@ -511,6 +511,28 @@ class LeaseStoreConformance:
 
         assert tokens == list(range(1, waiters * turns + 1))
 
+    def test_threads_share_a_client(self, open_client: Callable[[Clock], LeaseStore]) -> None:
+        """Four threads with one client, as in a backfill: each takes a lease of its own, and one in turn, ten times."""
+        threads, turns = 4, 10
+        store = open_client(SystemClock())
+        start = threading.Barrier(threads)
+
+        def work(own: str) -> None:
+            start.wait(30)
+            for turn in range(1, turns + 1):
+                keys = [(own, 0), ("shared", 0)]
+                with acquire_all(store, keys, ttl_seconds=30, holder="one and the same", wait_seconds=60) as leases:
+                    assert leases[0].token == turn
+                    assert all(lease.renew() for lease in leases)
+
+        together(*[partial(work, f"own {number}") for number in range(threads)])
+
+        found = {record.key: (record.token, record.is_held) for record in store.records()}
+        assert found == {
+            "shared": (threads * turns, False),
+            **{f"own {number}": (turns, False) for number in range(threads)},
+        }
+
     def test_token_counter_survives_release_and_every_client(
         self, open_client: Callable[[Clock], LeaseStore], clock: FakeClock
     ) -> None:
