@@ -43,13 +43,19 @@ class SqliteFile:
         self.path = path
         try:
             self.connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self.connection.execute("PRAGMA journal_mode = WAL")
+            self._keep_a_log()
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self.connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error as error:
             raise _translated(error, path) from error
         for name, function in (functions or {}).items():
             self.connection.create_function(name, 0, function)
+
+    def _keep_a_log(self) -> None:
+        if self.connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            # Of two that switch a new file at once SQLite refuses one, whatever the time-out: so they take turns.
+            with write_turn(self.path):
+                self.connection.execute("PRAGMA journal_mode = WAL")
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""

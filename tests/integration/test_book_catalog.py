@@ -177,6 +177,31 @@ def test_writers_are_let_in_one_at_a_time(folder: Path) -> None:
     assert sorted(served) == list(range(20))
 
 
+def test_a_new_file_is_opened_by_several_at_once(tmp_path: Path) -> None:
+    """200 files, each opened by six threads at the same moment: it is made once, keeps a log, and nobody is refused."""
+    meeting = threading.Barrier(6)
+    refused: list[str] = []
+
+    def work() -> None:
+        for number in range(200):
+            meeting.wait(60)
+            try:
+                file = SqliteFile(tmp_path / f"{number}.sqlite", durable=False)
+                assert file.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+                file.close()
+            except WarehouseError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert refused == []
+    assert len(list(tmp_path.glob("*.sqlite"))) == 200
+
+
 def test_an_error_in_a_write_takes_it_back_and_comes_out(tmp_path: Path) -> None:
     """The block's own error, not one about the transaction; a driver's error becomes ours, with its cause."""
     file = SqliteFile(tmp_path / "file.sqlite", durable=False)
