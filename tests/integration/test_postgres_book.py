@@ -15,6 +15,9 @@ from gradeonce.book import Book
 from gradeonce.errors import WarehouseError
 from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, LINES, PREDICTIONS, Table
 from gradeonce.simulation import simulate_season
+from gradeonce.warehouses.base import Params, Rows
+from gradeonce.warehouses.postgres.connection import Session
+from gradeonce.warehouses.postgres.rows import facts_of
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from postgres_book import postgres, schema
 from servers import Postgres
@@ -146,6 +149,26 @@ def test_a_row_that_a_stranger_puts_there_in_mid_publish_takes_the_publish_back(
         markers = book.sql(f"SELECT marker, count(*) FROM {SHELVES.name} GROUP BY marker ORDER BY marker").rows
         assert markers == [(1, 20), (9, 1)]
         assert book.warehouse.fences(SHELVES, [day])[day].seq == 1
+
+
+def test_rows_that_are_verified_are_hashed_once(postgres: Postgres, server_book: Book, schema: str) -> None:
+    """Not once for each of the 16 bytes that are summed, as the planner would have it."""
+    asked: list[str] = []
+
+    class Listening(Session):
+        def query(self, sql: str, params: Params | None = None) -> Rows:
+            asked.append(sql)
+            return super().query(sql, params)
+
+    land_actuals(server_book, 1, 3, points=11)
+    with psycopg.connect(postgres.url, options=f"-c search_path={schema}") as connection:
+        (fact,) = facts_of(Listening(connection), ACTUALS, ACTUALS.name)
+        plan = connection.execute(f"EXPLAIN (VERBOSE, COSTS off) {asked[0]}".encode()).fetchall()
+
+    (fence,) = server_book.warehouse.all_fences(ACTUALS)
+    assert (fact.rows, fact.content_hash) == (3, fence.content_hash)
+    # In a plan, what a lower step has worked out stands in parentheses of its own: get_byte((decode(...)), 0).
+    assert "sum(get_byte((decode(md5(" in str(plan)
 
 
 def test_a_table_without_rows_is_brought_as_an_empty_one(server_book: Book) -> None:

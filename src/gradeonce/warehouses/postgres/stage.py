@@ -14,7 +14,17 @@ from gradeonce.warehouses.base import OnStep, Params, Revised, Rows, StagedRows,
 from gradeonce.warehouses.postgres import belt, state
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.landing import send_file
-from gradeonce.warehouses.postgres.rows import facts, hashed, json_of, partition_list, put, sql, text_of, typed
+from gradeonce.warehouses.postgres.rows import (
+    facts,
+    facts_of,
+    hashed,
+    json_of,
+    partition_list,
+    put,
+    sql,
+    text_of,
+    typed,
+)
 
 
 class PostgresStage:
@@ -59,8 +69,7 @@ class PostgresStage:
 
     def facts_of(self, table: Table, relation: str) -> list[PartitionFacts]:
         """See `Stage.facts_of`."""
-        select = hashed(table, relation, columns=(table.partition,))
-        return facts(self._session, table, f"({select}) AS hashed")
+        return facts_of(self._session, table, relation)
 
     def query(self, sql: str, params: Params | None = None) -> Rows:
         """See `Stage.query`."""

@@ -9,7 +9,7 @@ from gradeonce.schema import ColumnType, Table
 from gradeonce.statements import quote_identifier, quote_literal
 from gradeonce.warehouses.postgres import state
 from gradeonce.warehouses.postgres.connection import Session
-from gradeonce.warehouses.postgres.rows import facts, hashed
+from gradeonce.warehouses.postgres.rows import facts_of
 from gradeonce.warehouses.standing import EVERYTHING, differing_fences, differing_rows
 
 
@@ -37,8 +37,7 @@ def verify_table(
     if within is not None:
         name = f"(SELECT * FROM {name} WHERE {_lies_within(table, within)})"
     if deep:
-        select = hashed(table, name, columns=(table.partition,))
-        counted = {f.partition: (f.rows, f.content_hash) for f in facts(session, table, f"({select}) AS hashed")}
+        counted = {f.partition: (f.rows, f.content_hash) for f in facts_of(session, table, name)}
     else:
         rows = session.query(f"SELECT {part}, count(*) FROM {name} AS r GROUP BY 1").rows
         counted = {partition: (count, "") for partition, count in rows}
