@@ -11,7 +11,7 @@ import pytest
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from servers import Postgres, postgres
 
-__all__ = ["postgres", "schema", "wait_for_waiters", "waiters"]
+__all__ = ["postgres", "schema", "wait_for_waiters", "waiters", "waiting"]
 
 _numbers = itertools.count(1)
 
@@ -28,14 +28,20 @@ def schema(postgres: Postgres) -> Iterator[str]:
         connection.execute(f'DROP SCHEMA "{name}" CASCADE'.encode())
 
 
-def waiters(postgres: Postgres) -> int:
-    """Return how many sessions wait in the server for a lock that somebody holds."""
+def waiting(postgres: Postgres) -> list[int]:
+    """Return the server's processes, by id, in which a client of ours waits for a lock that somebody holds."""
     import psycopg
 
     with psycopg.connect(postgres.url, autocommit=True) as onlooker:
-        found = onlooker.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
-    assert found is not None
-    return int(found[0])
+        found = onlooker.execute(
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'gradeonce'"
+        )
+        return [int(pid) for (pid,) in found.fetchall()]
+
+
+def waiters(postgres: Postgres) -> int:
+    """Return how many sessions of ours wait in the server for a lock that somebody holds."""
+    return len(waiting(postgres))
 
 
 def wait_for_waiters(postgres: Postgres, count: int, *, patience_seconds: float = 30.0) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from threading import Event
 from typing import TypeVar
@@ -73,18 +73,28 @@ def run_side_by_side(
         cancel: Ends what a task waits for elsewhere; called again and again until every task has ended.
         on_done: Called in this thread, with the place of a task and what it returned, as each ends.
     """
+    running: dict[Future[Result], int] = {}
     with ThreadPoolExecutor(at_once, thread_name_prefix="gradeonce") as pool:
-        running = {pool.submit(task): place for place, task in enumerate(tasks)}
         try:
+            for place, task in enumerate(tasks):
+                running[pool.submit(task)] = place
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     on_done(running.pop(future), future.result())
         except BaseException:
             brake.pull()
-            for future in running:
-                future.cancel()
-            while running:
-                cancel()
-                for future in wait(running, timeout=CANCEL_EVERY_SECONDS).done:
-                    del running[future]
+            _stop(running, cancel)
             raise
+
+
+def _stop(running: Iterable[Future[Result]], cancel: Callable[[], None]) -> None:
+    left = set(running)
+    for future in left:
+        future.cancel()
+    while left:
+        try:
+            cancel()
+            left = wait(left, timeout=CANCEL_EVERY_SECONDS).not_done
+        except KeyboardInterrupt:
+            # Pressed again: the threads are waited for all the same, and it is we who end what they wait for.
+            continue

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ACCURACY
 from interrupts import heeding_interrupts
-from postgres_book import postgres, schema, wait_for_waiters, waiters
+from postgres_book import postgres, schema, wait_for_waiters, waiters, waiting
 from races.child import answer_of, child
 from races.crew import Crew, Stand
 from servers import Postgres
@@ -106,32 +107,82 @@ def test_ctrl_c_ends_both_threads_and_what_the_server_does_for_them(
     postgres: Postgres, book: Book, schema: str
 ) -> None:
     """Both wait in the server for a table that somebody has locked: exit code 130, no query and no lease is left."""
-    with psycopg.connect(postgres.url) as locker:
-        locker.execute(f"LOCK TABLE {schema}.{ACCURACY.name} IN ACCESS EXCLUSIVE MODE".encode())
-        with heeding_interrupts():
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gradeonce", "--book", postgres.url, "grade", "--all", "--json"],
-                env={
-                    **os.environ,
-                    "GRADEONCE_WAREHOUSE_SCHEMA": schema,
-                    "GRADEONCE_GRADING_CHUNK_ROWS": str(CHUNK_ROWS),
-                },
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        try:
-            wait_for_waiters(postgres, 2)
-            process.send_signal(signal.SIGINT)
-            out, errors = process.communicate(timeout=PATIENCE_SECONDS)
-        finally:
-            process.kill()
+    with locked(postgres, schema), backfilling(postgres, schema) as process:
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
         assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
         assert "canceling" not in errors
         assert "Traceback" not in errors
         assert waiters(postgres) == 0
         assert not any(record.is_held for record in book.leases.records())
 
-    assert set(map(frozenset, standing(book).values())) == {frozenset({11})}
+    assert_nothing_was_graded(book)
     assert book.grade(all_dates=True).worst_error is None
     assert_all_corrected_once(book)
+
+
+def test_ctrl_c_ends_a_backfill_for_which_the_server_does_nothing_more(
+    postgres: Postgres, book: Book, schema: str
+) -> None:
+    """Both of its server processes are frozen, and hear of no cancellation: the lines to them are cut."""
+    with locked(postgres, schema), backfilling(postgres, schema) as process, frozen(waiting(postgres)):
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+        assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
+        assert errors.strip().startswith("interrupted: ")
+        assert len(errors.strip().splitlines()) == 1
+        assert not any(record.is_held for record in book.leases.records())
+
+    assert book.grade(all_dates=True).worst_error is None
+    assert_all_corrected_once(book)
+
+
+@contextmanager
+def locked(postgres: Postgres, schema: str) -> Iterator[None]:
+    """Let nobody read or write the grades."""
+    with psycopg.connect(postgres.url) as locker:
+        locker.execute(f"LOCK TABLE {schema}.{ACCURACY.name} IN ACCESS EXCLUSIVE MODE".encode())
+        yield
+
+
+@contextmanager
+def backfilling(postgres: Postgres, schema: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command until two of its threads wait for a lock in the server."""
+    with heeding_interrupts():
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gradeonce", "--book", postgres.url, "grade", "--all", "--json"],
+            env={
+                **os.environ,
+                "GRADEONCE_WAREHOUSE_SCHEMA": schema,
+                "GRADEONCE_GRADING_CHUNK_ROWS": str(CHUNK_ROWS),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    try:
+        wait_for_waiters(postgres, 2)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextmanager
+def frozen(processes: list[int]) -> Iterator[None]:
+    """Let processes do nothing."""
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
+def assert_nothing_was_graded(book: Book) -> None:
+    """Nothing has changed, and nothing that was asked to stop counts as failed."""
+    assert set(map(frozenset, standing(book).values())) == {frozenset({11})}
+    assert "failed" not in {entry.draft.status for entry in book.warehouse.entries()}

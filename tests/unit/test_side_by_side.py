@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -60,6 +61,59 @@ def test_whatever_is_raised_ends_all_and_is_raised_when_they_have_ended(error: t
 
     # The second of them may not have started yet.
     assert ended in (["waited"], ["waited", "waited"])
+
+
+def test_interrupted_again_it_goes_on_ending_the_tasks() -> None:
+    """Ctrl-C comes twice more while it cancels what two tasks wait for; only then does the server hear it."""
+    brake, cancelled = Brake(), threading.Event()
+    presses = iter([KeyboardInterrupt, KeyboardInterrupt])
+    ended: list[bool] = []
+
+    def cancel() -> None:
+        for press in presses:
+            raise press
+        cancelled.set()
+
+    def waits() -> None:
+        ended.append(cancelled.wait(PATIENCE_SECONDS))
+
+    def done(place: int, result: None) -> None:
+        raise ValueError("the first")
+
+    with pytest.raises(ValueError, match="the first"):
+        run_side_by_side([lambda: None, waits, waits], at_once=3, brake=brake, cancel=cancel, on_done=done)
+
+    assert ended == [True, True]
+
+
+def test_a_thread_that_cannot_be_started_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first task works already, and would go on to its end."""
+    brake, stopped = Brake(), threading.Event()
+
+    def works() -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                brake.check()
+            except Stopped:
+                stopped.set()
+                raise
+            time.sleep(0.001)
+
+    submit = ThreadPoolExecutor.submit
+
+    def submit_once(pool: ThreadPoolExecutor, task: Callable[[], None]) -> Future[None]:
+        if task is not works:
+            raise RuntimeError("can't start new thread")
+        return submit(pool, task)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_once)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        run_side_by_side(
+            [works, lambda: None], at_once=2, brake=brake, cancel=lambda: None, on_done=lambda place, result: None
+        )
+
+    assert stopped.is_set()
 
 
 def test_an_exception_of_a_task_stops_the_others() -> None:

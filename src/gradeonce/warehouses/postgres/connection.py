@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import threading
+import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -27,6 +31,9 @@ LOCK_SECONDS = 60
 
 COMMIT_IDLE_SECONDS = 30
 """How long we may stand still inside a commit before the server takes it back: neighbours wait for our locks."""
+
+CANCEL_SECONDS = 3
+"""How long the server may take to hear that it is to give up a statement, before the line to it is cut."""
 
 _CANCELLED = "57014"
 
@@ -117,8 +124,8 @@ class Session:
 
     def heard(self, error: psycopg.Error) -> BaseException:
         """Return what to raise for an error of the driver's."""
-        was_us = error.sqlstate == _CANCELLED and self._connection in self._cancelled
-        return Stopped() if was_us else translated(error)
+        ended = error.sqlstate == _CANCELLED or self._connection.closed
+        return Stopped() if ended and self._connection in self._cancelled else translated(error)
 
     def _run(self, sql: str, params: Params | None) -> psycopg.Cursor[Any]:
         import psycopg
@@ -170,10 +177,13 @@ class Connections:
         except ImportError as error:
             raise driver_missing(error) from error
         self.url, self.schema = url, schema
-        # Taking from the one and adding to the other are single steps of the interpreter, which no thread divides.
+        # Taking from it and adding to it are single steps of the interpreter, which no thread divides.
         self._idle: list[psycopg.Connection[Any]] = []
         self._busy: set[psycopg.Connection[Any]] = set()
-        self._cancelled: set[psycopg.Connection[Any]] = set()
+        # When they were first cancelled, in monotonic seconds.
+        self._cancelled: dict[psycopg.Connection[Any], float] = {}
+        # None is given back, or closed, while it is being cancelled.
+        self._turn = threading.Lock()
 
     @contextmanager
     def transaction(self, *, reads_only: bool = False, settings: Sequence[str] = ()) -> Iterator[Session]:
@@ -225,7 +235,8 @@ class Connections:
         while True:
             connection, was_idle = self._take()
             session = Session(connection, self._cancelled)
-            self._busy.add(connection)
+            with self._turn:
+                self._busy.add(connection)
             try:
                 try:
                     cursor = connection.execute(text, values)
@@ -271,25 +282,46 @@ class Connections:
             # The first error is the one to tell; a connection that cannot even roll back is closed below.
             with suppress(psycopg.Error):
                 connection.execute("ROLLBACK")
-        self._busy.discard(connection)
-        idle = psycopg.pq.TransactionStatus.IDLE
-        is_idle = not connection.closed and connection.info.transaction_status == idle
-        # A cancellation may reach the server late: it must not meet the next transaction.
-        if is_idle and connection not in self._cancelled:
-            self._idle.append(connection)
-        else:
-            self._cancelled.discard(connection)
-            connection.close()
+        with self._turn:
+            self._busy.discard(connection)
+            was_cancelled = self._cancelled.pop(connection, None) is not None
+            idle = psycopg.pq.TransactionStatus.IDLE
+            is_idle = not connection.closed and connection.info.transaction_status == idle
+            # A cancellation may reach the server late: it must not meet the next transaction.
+            if is_idle and not was_cancelled:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def cancel(self) -> None:
-        """Have the server give up what it does for other threads; what stands between two statements is not heard."""
+        """Have the server give up what it does for other threads; what stands between two statements is not heard.
+
+        Called again when the server has not done so in `CANCEL_SECONDS`, it cuts the line: a server that is frozen or
+        out of reach hears of no cancellation, and who waits for its answer would wait for ever.
+        """
+        with self._turn:
+            for connection in self._busy:
+                since = self._cancelled.setdefault(connection, time.monotonic())
+                if time.monotonic() - since < CANCEL_SECONDS:
+                    self._ask_to_cancel(connection)
+                else:
+                    self._cut(connection)
+
+    @staticmethod
+    def _ask_to_cancel(connection: psycopg.Connection[Any]) -> None:
         import psycopg
 
-        for connection in list(self._busy):
-            self._cancelled.add(connection)
-            # A server that is out of reach does nothing for us any more.
-            with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=CONNECT_SECONDS)
+        # What cannot be asked of the server is cut later.
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=CANCEL_SECONDS)
+
+    @staticmethod
+    def _cut(connection: psycopg.Connection[Any]) -> None:
+        import psycopg
+
+        # The driver knows no socket any more if the line has ended by itself.
+        with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close every idle connection."""
