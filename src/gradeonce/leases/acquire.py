@@ -23,6 +23,10 @@ LONGEST_WAIT_SECONDS = 0.25
 """Longest pause between two tries. Who comes anew tries more often than who has waited; a long pause would keep the old
 waiting for ever beside holders that take the lease again and again (measured: `benchmarks/locks.py`, equal shares)."""
 
+RELEASE_SECONDS = 5.0
+"""How long releases may fail, together, before the other leases are left to run out: of a store that does not answer
+each takes seconds to say so, and a backfill has hundreds."""
+
 
 @dataclass(frozen=True)
 class LeaseEvent:
@@ -139,8 +143,7 @@ def acquire_all(
                 heartbeat.add(lease)
             yield held
     finally:
-        for lease in held:
-            _release(lease, observer)
+        _release_all(held, clock, observer)
 
 
 def _seconds(ttl: timedelta | float | None) -> float:
@@ -219,19 +222,42 @@ def _held(record: LeaseRecord, waited: float) -> LeaseHeld:
     )
 
 
+def _release_all(leases: Sequence[Lease], clock: Clock, observer: Observer | None) -> None:
+    for lease in leases:
+        _tell_of_loss(lease, observer)
+    failing_seconds = 0.0
+    for place, lease in enumerate(leases):
+        started = clock.monotonic()
+        if not _let_go(lease, observer):
+            failing_seconds += clock.monotonic() - started
+        if failing_seconds > RELEASE_SECONDS and place + 1 < len(leases):
+            _log.warning("lease_releases_given_up keys=%d", len(leases) - place - 1)
+            return
+
+
 def _release(lease: Lease, observer: Observer | None) -> None:
+    _tell_of_loss(lease, observer)
+    _let_go(lease, observer)
+
+
+def _tell_of_loss(lease: Lease, observer: Observer | None) -> None:
     lost = lease.lost
     if lost is not None:
         _log.warning("lease_lost key=%s token=%s reason=%s", lease.key, lease.token, lost.reason)
         _tell(observer, LeaseEvent("lost", lease.key, lease.token, 0.0))
+
+
+def _let_go(lease: Lease, observer: Observer | None) -> bool:
+    """Release a lease if it is still ours. Return whether the store could be asked."""
     try:
         released = lease.release()
     except GradeonceError as error:
         # The work is done or has failed with an error of its own, which this one must not replace. The lease runs out.
         _log.warning("lease_release_failed key=%s token=%s error=%s", lease.key, lease.token, error.message)
-        return
+        return False
     if released:
         _tell(observer, LeaseEvent("released", lease.key, lease.token, 0.0))
+    return True
 
 
 def _tell(observer: Observer | None, event: LeaseEvent) -> None:
