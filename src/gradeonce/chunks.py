@@ -47,19 +47,22 @@ def cut_apart(
         linked: Returns the dates (ISO, asked for or not) that share a game with these.
 
     Returns:
-        The chunks; None if dates are linked so that one of them would be more than twice as large.
+        The chunks; None if dates are linked so that one of them would be more than twice as large, or is linked to more
+        than twice as many dates as a chunk may have.
     """
     chunks = []
     left = list(days)
     while left:
-        together = {day.isoformat() for day in left[: _first(left, rows, chunk_rows)]}
+        chunk = left[: _first(left, rows, chunk_rows)]
+        together = {day.isoformat() for day in chunk}
         fresh = sorted(together)
         while fresh:
             fresh = sorted(set(linked(fresh)) - together)
             together.update(fresh)
-        chunk = [day for day in left if day.isoformat() in together]
-        if len(chunk) > 1 and not _is_bearable(chunk, rows, chunk_rows):
-            return None
+            chunk = [day for day in left if day.isoformat() in together]
+            # Looked at on the way: a chain through all dates of a book, asked for or not, is not followed to its end.
+            if len(together) > 2 * LONGEST_CHUNK or (len(chunk) > 1 and not _is_bearable(chunk, rows, chunk_rows)):
+                return None
         chunks.append(chunk)
         left = [day for day in left if day.isoformat() not in together]
     return chunks

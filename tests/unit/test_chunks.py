@@ -82,6 +82,20 @@ def test_dates_linked_in_one_long_chain_are_not_cut_apart() -> None:
     assert numbers(cut_apart(days[:4], sizes(days), 20, links((0, 1), (1, 2), (2, 3)))) == [[0, 1, 2, 3]]
 
 
+@pytest.mark.parametrize("asked", [3, 2000])
+def test_a_chain_through_all_dates_of_a_book_is_not_followed_to_its_end(asked: int) -> None:
+    """2,000 dates, each linked to the next, whether few of them are to be graded or all: each step costs a query."""
+    days, steps = days_of(asked), []
+    chained = links(*((number, number + 1) for number in range(2000)))
+
+    def linked(partitions: Sequence[str]) -> list[str]:
+        steps.append(partitions)
+        return chained(partitions)
+
+    assert cut_apart(days, sizes(days), 20, linked) is None
+    assert len(steps) <= {3: 2 * LONGEST_CHUNK, 2000: 3}[asked]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_is_linked_every_date_is_in_one_chunk_and_no_link_leads_to_another(seed: int) -> None:
     """Random links over 40 dates."""
