@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gradeonce.aggregates import add_missing_sums
 from gradeonce.chunks import SMALLEST_SHARE, cut, cut_apart
-from gradeonce.errors import GradeonceError, LeaseHeld
+from gradeonce.errors import GradeonceError, LeaseHeld, PublishConflict, TransientWarehouseError
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.schema import OUTCOMES, PREDICTIONS
 from gradeonce.side_by_side import Brake, BrakedClock, run_side_by_side
@@ -185,9 +185,16 @@ def _attempt_at_once(
         on_done=done,
     )
     for chunk, error in failed:
+        finish(chunk, attempt(grader, chunk) if _may_do_alone(grader, error) else error)
+
+
+def _may_do_alone(grader: Grader, error: GradeonceError) -> bool:
+    """Say whether a chunk that failed beside others may be graded as a whole once it is alone."""
+    if isinstance(error, LeaseHeld):
         # Where a game was moved between the dates of two chunks after they were cut, the other had a lease of this one.
-        is_ours = isinstance(error, LeaseHeld) and error.holder == grader.holder
-        finish(chunk, attempt(grader, chunk) if is_ours else error)
+        return error.holder == grader.holder
+    # There may have been no connection, or memory, for one more of us: date by date it would take many times as long.
+    return isinstance(error, TransientWarehouseError) and not isinstance(error, PublishConflict)
 
 
 def _one_by_one(

@@ -93,7 +93,9 @@ class Settings:
         "A game played at most this many days from the date predicted for is the same event; later, it is void.",
         above=-1,
     )
-    chunk_rows: int = _setting("grading", 500_000, "A backfill commits dates in chunks of about this many predictions.")
+    chunk_rows: int = _setting(
+        "grading", 500_000, "A backfill commits dates in chunks of at most about this many predictions."
+    )
     chunks_at_once: int = _setting(
         "grading", 2, "How many chunks of a backfill are graded at once where a server does it (PostgreSQL)."
     )

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ TWO_CHUNKS = DAYS * PLAYERS // 2
 
 
 @contextmanager
-def opened(postgres: Postgres, schema: str, **settings: Any) -> Iterator[Book]:
+def opened(postgres: Postgres | Reached, schema: str, **settings: Any) -> Iterator[Book]:
     """Open the book, to be graded in two chunks. Any: each setting has its own type."""
     with gradeonce.open(
         postgres.url, schema=schema, threads=1, **{"chunk_rows": TWO_CHUNKS, "wait_seconds": 0.0, **settings}
@@ -124,6 +125,45 @@ def test_a_date_that_somebody_holds_fails_alone(postgres: Postgres, schema: str)
         assert Counter(run.status for run in report.runs) == {"published": DAYS - 1, "failed": 1}
         assert list(report.errors) == ["2026-01-02"]
         assert ledger_findings(book.warehouse) == ()
+
+
+def test_a_chunk_for_which_there_was_no_connection_is_graded_whole_after_the_others(
+    postgres: Postgres, schema: str
+) -> None:
+    """The role may have one: one thread goes without, and its chunks are graded when the other has ended."""
+    with opened(postgres, schema) as book:
+        land_season(book, DAYS, PLAYERS)
+    with role_with_one_connection(postgres, schema) as url, opened(Reached(url), schema, leases=MemoryLeases()) as book:
+        report = book.grade(all_dates=True)
+
+        assert report.errors == {}
+        assert len({run.run_id for run in report.runs}) == 2
+        assert_all_graded_once(book)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The server, as somebody reaches it."""
+
+    url: str
+
+
+@contextmanager
+def role_with_one_connection(postgres: Postgres, schema: str) -> Iterator[str]:
+    """Make a role that may do everything in a schema, over one connection; yield its URL."""
+    name = f"lonely_{schema}"
+    with psycopg.connect(postgres.url, autocommit=True) as owner:
+        for statement in (
+            f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 1",
+            f"GRANT ALL ON SCHEMA {schema} TO {name}",
+            f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {name}",
+        ):
+            owner.execute(statement.encode())
+        try:
+            yield postgres.url.replace("postgres@", f"{name}@")
+        finally:
+            owner.execute(f"DROP OWNED BY {name}".encode())
+            owner.execute(f"DROP ROLE {name}".encode())
 
 
 class Refusing(MemoryLeases):
