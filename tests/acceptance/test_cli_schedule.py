@@ -17,12 +17,22 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
+import gradeonce
 from builders import is_running, land_rows, new_book, open_book
-from gradeonce.schema import ACTUALS, PREDICTIONS, SCHEDULE_RUNS
+from endless import at_work, interrupt
+from gradeonce.book import Book
+from gradeonce.schema import ACCURACY, ACTUALS, ALERTS_SEEN, PREDICTIONS, SCHEDULE_RUNS
+from postgres_book import postgres, schema, wait_for_waiters, waiters
+from receiver import Receiver
+from servers import Postgres
+
+__all__ = ["postgres", "schema"]
 
 PATIENCE_SECONDS = 60.0
+STOPPED = "stopped; what was published stands, the next start goes on\n"
 
 
 @pytest.fixture
@@ -42,7 +52,7 @@ def yesterday() -> date:
     return (datetime.now(ZoneInfo("America/New_York")) - timedelta(minutes=1)).date() - timedelta(days=1)
 
 
-def land_yesterday(book: Path, kind: Any) -> None:
+def land_yesterday(book: Book | Path, kind: Any) -> None:
     values = {"player_lookup": "'ann'", "game_id": "'g'", "market": "'points'", "game_date": f"DATE '{yesterday()}'"}
     if kind is PREDICTIONS:
         values |= {
@@ -55,11 +65,11 @@ def land_yesterday(book: Path, kind: Any) -> None:
 
 
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Start the command; whatever happens, it is gone at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gradeonce", *arguments], cwd=folder, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
     )  # fmt: skip
     too_late = threading.Timer(2 * PATIENCE_SECONDS, process.kill)
     too_late.start()
@@ -133,6 +143,54 @@ def test_stopped_while_the_hook_runs(folder: Path) -> None:
     assert process.returncode == 0
     assert not is_running(int((folder / "child").read_text(encoding="utf-8")))
     assert held(folder) == []
+
+
+def test_stopped_while_the_engine_stages_its_grades(folder: Path) -> None:
+    """The engine makes an error of its own of it: nobody is told, nothing is recorded, and the next start grades."""
+    land_yesterday(folder / "book", ACTUALS)
+    with Receiver() as receiver:
+        alerted = {"GRADEONCE_ALERTS_SLACK": receiver.url, "GRADEONCE_WAREHOUSE_THREADS": "2"}
+        # The second time that rows are staged: the first is a look whether the date is ready.
+        with at_work(folder, 2, "schedule", "run", **alerted) as process:
+            assert f"grading/{yesterday()}" in held(folder)
+            code, _, errors = interrupt(process, signal.SIGTERM)
+
+        assert (code, errors) == (0, STOPPED)
+        assert receiver.requests == []
+    with open_book(folder / "book") as book:
+        assert_nothing_happened(book)
+    assert (mornings(folder), held(folder)) == ([], [])
+    assert finish(folder, "schedule", "run", "--once")[0] == 0
+    assert [state for state, _ in mornings(folder)] == ["done"]
+
+
+def test_stopped_while_the_server_works_for_it(folder: Path, postgres: Postgres, schema: str) -> None:
+    """It waits there for a table that somebody has locked: its query is ended, and the next start grades."""
+    server = {"GRADEONCE_WAREHOUSE_BOOK": postgres.url, "GRADEONCE_WAREHOUSE_SCHEMA": schema}
+    with Receiver() as receiver, gradeonce.open(postgres.url, schema=schema) as book:
+        land_yesterday(book, PREDICTIONS)
+        land_yesterday(book, ACTUALS)
+        with psycopg.connect(postgres.url) as locker:
+            locker.execute(f"LOCK TABLE {schema}.{ACCURACY.name} IN ACCESS EXCLUSIVE MODE".encode())
+            with started(folder, "schedule", "run", **server, GRADEONCE_ALERTS_SLACK=receiver.url) as process:
+                wait_for_waiters(postgres, 1)
+                code, _, errors = interrupt(process, signal.SIGTERM)
+            assert (code, errors) == (0, STOPPED)
+            assert waiters(postgres) == 0
+            assert not any(record.is_held for record in book.leases.records())
+        assert receiver.requests == []
+        assert_nothing_happened(book)
+        with started(folder, "schedule", "run", "--once", **server) as process:
+            out, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, errors) == (0, "")
+        assert out.startswith(f"{yesterday()} done: {yesterday()} published")
+
+
+def assert_nothing_happened(book: Book) -> None:
+    """No date was graded, and none has failed."""
+    assert {entry.draft.kind for entry in book.warehouse.entries()} == {"load"}
+    assert book.sql(f"SELECT count(*) FROM {ACCURACY.name}").rows == [(0,)]
+    assert book.warehouse.kept(ALERTS_SEEN).rows == []
 
 
 def test_stopped_while_nothing_is_due(folder: Path) -> None:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 import gradeonce
 from acceptance.command import Command
 from gradeonce.errors import GradeonceError, UsageError
-from interrupts import heeding_interrupts
-
-AT_WORK_SECONDS = 2.0
-"""Of processor: by then a command has started, and is at work in the engine."""
 
 WRITING = [
     ("INSERT INTO prediction_accuracy SELECT * FROM prediction_accuracy", "INSERT"),
@@ -212,33 +202,3 @@ def _files(book: Command) -> dict[str, int]:
         for path in book.folder.rglob("*")
         if path.is_file() and not path.name.endswith(("-wal", "-shm", ".lock"))
     }
-
-
-def test_interrupted_query_is_told_as_interrupted(book: Command) -> None:
-    """DuckDB makes an error of its own of a Ctrl-C, which is nobody's bug.
-
-    One thread: where another one is at work, DuckDB hears of a Ctrl-C when that one is done.
-    """
-    query = "SELECT count(*) FROM range(1000000000000) many(i) WHERE i % 7 = 3"
-    with (
-        heeding_interrupts(),
-        subprocess.Popen(
-            [sys.executable, "-m", "gradeonce", "sql", query],
-            cwd=book.folder,
-            env={**os.environ, "GRADEONCE_WAREHOUSE_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        try:
-            running = psutil.Process(process.pid)
-            # Starting takes a fraction of that.
-            while running.cpu_times().user < AT_WORK_SECONDS:
-                assert process.poll() is None
-                time.sleep(0.05)
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=60)
-        finally:
-            process.kill()
-
-    assert (process.returncode, said.split(":")[0]) == (130, "interrupted")

@@ -15,15 +15,12 @@ import click
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import open_from_context, settings_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json
+from gradeonce.warehouses.interrupts import Terminated
 
 if TYPE_CHECKING:
     from gradeonce.config import Settings
     from gradeonce.readiness import Readiness
     from gradeonce.schedule import Outcome, Slot
-
-
-class _Stopped(BaseException):
-    """SIGTERM came. Not an Exception: nothing on the way may take it for a failure of its own."""
 
 
 @click.command()
@@ -114,7 +111,7 @@ def run(ctx: click.Context, once: bool, as_json: bool) -> int:
             return _tell_once(scheduler.once(), scheduler.next_slot(), settings, as_json=as_json)
         click.echo(f"next morning: {_local(scheduler.next_slot(), settings)}")
         scheduler.run()
-    except _Stopped:
+    except Terminated:
         click.echo("stopped; what was published stands, the next start goes on", err=True)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -124,7 +121,7 @@ def run(ctx: click.Context, once: bool, as_json: bool) -> int:
 def _stop(number: int, frame: FrameType | None) -> None:
     # A second signal must not cut the cleaning up short.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Stopped
+    raise Terminated
 
 
 def _tell_once(outcome: Outcome | None, following: Slot, settings: Settings, *, as_json: bool) -> int:

@@ -17,6 +17,7 @@ from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.simulation.truth import Truth
 from gradeonce.statements import fill, quote_literal, statements
 from gradeonce.warehouses.engine import open_engine, run
+from gradeonce.warehouses.interrupts import interruptible
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -126,7 +127,8 @@ def _work(engine: DuckDBPyConnection | None) -> Iterator[DuckDBPyConnection]:
         return
     work = engine.cursor()
     try:
-        yield work
+        with interruptible(work):
+            yield work
     finally:
         work.close()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradeonce.errors import GradeonceError, TransientWarehouseError, UsageError, WarehouseError
 from gradeonce.schema import ColumnType, Table
 from gradeonce.statements import quote_identifier
+from gradeonce.warehouses.interrupts import interruptible
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,7 +29,7 @@ DUCKDB_TYPES = {
 
 @contextmanager
 def open_engine(*, threads: int = 0, scratch: Path | None = None) -> Iterator[DuckDBPyConnection]:
-    """Open an engine of its own, closed at the end.
+    """Open an engine of its own, closed at the end; a signal ends what it does.
 
     Args:
         threads: How many it may use; 0: one per core.
@@ -49,7 +50,8 @@ def open_engine(*, threads: int = 0, scratch: Path | None = None) -> Iterator[Du
     try:
         # The engine's own bar would appear in the middle of our output.
         engine.execute("SET enable_progress_bar = false")
-        yield engine
+        with interruptible(engine):
+            yield engine
     finally:
         engine.close()
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+FETCHED_ROWS = 100_000
+
+
 def relation(
     table: Table, segments: Sequence[LiveSegment], folder: Path, *, partitions: Sequence[str] | None = None
 ) -> str:
@@ -179,4 +182,8 @@ def fetch(engine: DuckDBPyConnection, sql: str, params: Mapping[str, Any] | None
         # The driver needs a further package to hand these over; we keep every instant in UTC anyway.
         as_utc = ", ".join(f"timezone('UTC', {quote_identifier(name)}) AS {quote_identifier(name)}" for name in zoned)
         cursor = run(engine, f"SELECT * REPLACE ({as_utc}) FROM (\n{sql.rstrip().rstrip(';')}\n)", params)
-    return Rows(names, cursor.fetchall())
+    rows: list[tuple[Any, ...]] = []
+    # In between a signal is heard: the engine goes on working out rows while they are fetched.
+    while some := cursor.fetchmany(FETCHED_ROWS):
+        rows += some
+    return Rows(names, rows)
