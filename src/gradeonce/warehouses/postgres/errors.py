@@ -36,7 +36,8 @@ def translated(error: psycopg.Error) -> GradeonceError:
         return UsageError(f"The query is not valid: {text}.")
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not code:
         return TransientWarehouseError(
-            f"PostgreSQL is out of reach: {text}", hint="Check the address and the server, then run the same again."
+            f"PostgreSQL is out of reach: {text.rstrip('.')}.",
+            hint="Check the address and the server, then run the same again.",
         )
     return WarehouseError(f"PostgreSQL failed: {text}.")
 
