@@ -11,7 +11,7 @@ import pytest
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from servers import Postgres, postgres
 
-__all__ = ["postgres", "schema", "wait_for_waiters", "waiters", "waiting"]
+__all__ = ["postgres", "schema", "wait_for_waiters", "wait_until_gone", "waiters", "waiting"]
 
 _numbers = itertools.count(1)
 
@@ -50,3 +50,14 @@ def wait_for_waiters(postgres: Postgres, count: int, *, patience_seconds: float 
     while waiters(postgres) < count:
         assert time.monotonic() < gives_up_at, f"{waiters(postgres)} sessions wait for a lock, not {count}"
         time.sleep(0.02)
+
+
+def wait_until_gone(postgres: Postgres, process: int, *, patience_seconds: float = 30.0) -> None:
+    """Return when the server has ended one of its processes."""
+    import psycopg
+
+    gives_up_at = time.monotonic() + patience_seconds
+    with psycopg.connect(postgres.url, autocommit=True) as onlooker:
+        while onlooker.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [process]).fetchone():
+            assert time.monotonic() < gives_up_at, f"process {process} of the server is still there"
+            time.sleep(0.02)

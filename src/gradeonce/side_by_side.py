@@ -95,6 +95,7 @@ def _stop(running: Iterable[Future[Result]], cancel: Callable[[], None]) -> None
         try:
             cancel()
             left = wait(left, timeout=CANCEL_EVERY_SECONDS).not_done
-        except KeyboardInterrupt:
-            # Pressed again: the threads are waited for all the same, and it is we who end what they wait for.
-            continue
+        except BaseException as error:
+            if isinstance(error, Exception):
+                raise
+            # A further signal: the threads are waited for all the same, and it is we who end what they wait for.

@@ -64,9 +64,13 @@ def test_whatever_is_raised_ends_all_and_is_raised_when_they_have_ended(error: t
 
 
 def test_interrupted_again_it_goes_on_ending_the_tasks() -> None:
-    """Ctrl-C comes twice more while it cancels what two tasks wait for; only then does the server hear it."""
+    """Ctrl-C and SIGTERM come while it cancels what two tasks wait for; only then does the server hear it."""
+
+    class Terminated(BaseException):
+        pass
+
     brake, cancelled = Brake(), threading.Event()
-    presses = iter([KeyboardInterrupt, KeyboardInterrupt])
+    presses = iter([KeyboardInterrupt, Terminated])
     ended: list[bool] = []
 
     def cancel() -> None:

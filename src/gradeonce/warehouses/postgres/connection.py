@@ -137,6 +137,12 @@ class Session:
             raise self.heard(error) from error
 
 
+def _is_idle(connection: psycopg.Connection[Any]) -> bool:
+    from psycopg.pq import TransactionStatus
+
+    return not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
+
+
 def _last_rows(cursor: psycopg.Cursor[Any]) -> Rows:
     found: Rows | None = None
     while True:
@@ -278,20 +284,20 @@ class Connections:
     def _give_back(self, connection: psycopg.Connection[Any], session: Session) -> None:
         import psycopg
 
-        if session.is_open:
-            # The first error is the one to tell; a connection that cannot even roll back is closed below.
-            with suppress(psycopg.Error):
-                connection.execute("ROLLBACK")
-        with self._turn:
-            self._busy.discard(connection)
-            was_cancelled = self._cancelled.pop(connection, None) is not None
-            idle = psycopg.pq.TransactionStatus.IDLE
-            is_idle = not connection.closed and connection.info.transaction_status == idle
-            # A cancellation may reach the server late: it must not meet the next transaction.
-            if is_idle and not was_cancelled:
-                self._idle.append(connection)
-            else:
-                connection.close()
+        try:
+            if session.is_open:
+                # The first error is the one to tell; a connection that cannot even roll back is closed below.
+                with suppress(psycopg.Error):
+                    connection.execute("ROLLBACK")
+        finally:
+            with self._turn:
+                self._busy.discard(connection)
+                was_cancelled = self._cancelled.pop(connection, None) is not None
+                # A cancellation may reach the server late: it must not meet the next transaction.
+                if _is_idle(connection) and not was_cancelled:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
 
     def cancel(self) -> None:
         """Have the server give up what it does for other threads; what stands between two statements is not heard.
