@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ import pytest
 
 from endless import QUERY
 from gradeonce.warehouses.engine import open_engine, run
+from gradeonce.warehouses.interrupts import held_back
+from interrupts import heeding_interrupts
 
 FINITE = "SELECT count(*) FROM range(100000000) AS many (i) WHERE i % 7 = 3"
 FINITE_COUNT = 14_285_714
@@ -91,6 +95,52 @@ def test_a_handler_that_raises_nothing_ends_nothing() -> None:
             found = run(engine, FINITE).fetchall()
 
     assert (found, noted) == ([(FINITE_COUNT,)], [signal.SIGTERM])
+
+
+def test_a_signal_that_is_held_back_is_heard_at_the_end() -> None:
+    """Once, whatever the block made of it; what the handler raises is told."""
+    steps: list[str] = []
+
+    def hear(number: int, frame: Any) -> None:
+        steps.append("heard")
+        raise Heard
+
+    def hold_back() -> None:
+        with held_back():
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("loaded")
+            raise ImportError
+
+    with handled_by(hear), pytest.raises(Heard):
+        hold_back()
+
+    assert steps == ["loaded", "heard"]
+
+
+LOADING = """
+import os, signal, sys
+from gradeonce.warehouses.engine import open_engine
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "_duckdb":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+try:
+    with open_engine():
+        print("nothing came")
+except KeyboardInterrupt:
+    print("loaded" if "_duckdb" in sys.modules else "cut short")
+"""
+
+
+def test_a_signal_waits_until_the_engine_is_loaded() -> None:
+    """A process of its own, in which it is not."""
+    with heeding_interrupts():
+        done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "loaded\n", "")
 
 
 def test_signals_are_left_alone_in_other_threads_and_where_nobody_handles_them() -> None:

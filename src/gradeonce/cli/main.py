@@ -116,7 +116,12 @@ def settings_from_context(ctx: click.Context) -> Settings:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the code of what happened."""
-    sys.exit(run(arguments))
+    try:
+        code = run(arguments)
+    except KeyboardInterrupt:
+        # While it began, or told of an error.
+        code = _tell_interrupt()
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -140,10 +145,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return int(ExitCode.WRONG_USAGE)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "interrupted: what was published before stands, nothing is half-done; run it again to go on", err=True
-        )
-        return int(ExitCode.INTERRUPTED)
+        return _tell_interrupt()
     except BrokenPipeError:
         # Whoever read our output has closed it (`gradeonce runs | head`); Python must not complain at exit.
         sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115
@@ -154,3 +156,8 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo(f"error: {type(error).__name__}: {error}", err=True)
         click.echo("       This is our bug; the book holds whole versions only. --verbose shows where.", err=True)
         return int(ExitCode.OUR_BUG)
+
+
+def _tell_interrupt() -> int:
+    click.echo("interrupted: what was published before stands, nothing is half-done; run it again to go on", err=True)
+    return int(ExitCode.INTERRUPTED)

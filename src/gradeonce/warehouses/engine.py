@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradeonce.errors import GradeonceError, TransientWarehouseError, UsageError, WarehouseError
 from gradeonce.schema import ColumnType, Table
 from gradeonce.statements import quote_identifier
-from gradeonce.warehouses.interrupts import interruptible
+from gradeonce.warehouses.interrupts import held_back, interruptible
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,7 +35,8 @@ def open_engine(*, threads: int = 0, scratch: Path | None = None) -> Iterator[Du
         threads: How many it may use; 0: one per core.
         scratch: Folder for what does not fit in memory; None: the engine's own choice.
     """
-    import duckdb
+    with held_back():
+        import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
         # Nothing is ever fetched from the network, not even by a query that a user types.

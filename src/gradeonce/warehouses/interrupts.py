@@ -61,6 +61,39 @@ def interruptible(engine: DuckDBPyConnection) -> Iterator[None]:
             _stop_listening()
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hear of a signal when the block has ended, in the main thread.
+
+    The engine that is being loaded knows no signals: it drops what the handler raises, makes an ImportError of it, or
+    aborts the process.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {int(number): handler for number in NUMBERS if callable(handler := signal.getsignal(number))}
+    came: list[tuple[int, FrameType | None]] = []
+    is_over = False
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        # A signal may come while the first of the handlers is in its place again, and cut that short.
+        if is_over:
+            handlers[number](number, frame)
+        else:
+            came.append((number, frame))
+
+    try:
+        for number in handlers:
+            signal.signal(number, keep)
+        yield
+    finally:
+        is_over = True
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, frame in came:
+            handlers[number](number, frame)
+
+
 def _listen() -> None:
     for number in NUMBERS:
         handler = signal.getsignal(number)
