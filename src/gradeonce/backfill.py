@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gradeonce.aggregates import add_missing_sums
 from gradeonce.chunks import SMALLEST_SHARE, cut, cut_apart
-from gradeonce.errors import GradeonceError, LeaseHeld, PublishConflict, TransientWarehouseError
+from gradeonce.errors import GradeonceError, LeaseHeld, LeaseLost, PublishConflict, TransientWarehouseError
 from gradeonce.grading import Grader, PartitionRun
 from gradeonce.schema import OUTCOMES, PREDICTIONS
 from gradeonce.side_by_side import Brake, BrakedClock, run_side_by_side
@@ -193,8 +193,9 @@ def _may_do_alone(grader: Grader, error: GradeonceError) -> bool:
     if isinstance(error, LeaseHeld):
         # Where a game was moved between the dates of two chunks after they were cut, the other had a lease of this one.
         return error.holder == grader.holder
-    # There may have been no connection, or memory, for one more of us: date by date it would take many times as long.
-    return isinstance(error, TransientWarehouseError) and not isinstance(error, PublishConflict)
+    # There may have been no connection, or memory, for one more of us or for its heartbeat. Date by date it would take many
+    # times as long.
+    return isinstance(error, TransientWarehouseError | LeaseLost) and not isinstance(error, PublishConflict)
 
 
 def _one_by_one(

@@ -88,7 +88,7 @@ class Book(ReadableBook):
             wait_seconds: How long to wait for a lease; None takes the setting.
             alert: Whether to tell the channels of `[alerts]` what failed and what is well again; None takes the
                 setting. A dry run tells nobody.
-            on_progress: Called after every chunk of dates.
+            on_progress: Called after every chunk of dates, by the thread that called this.
 
         Returns:
             One run per date. A date that failed is in the report with its error; the other dates are done. Nothing

@@ -141,6 +141,33 @@ def test_a_chunk_for_which_there_was_no_connection_is_graded_whole_after_the_oth
         assert_all_graded_once(book)
 
 
+def test_a_chunk_that_lost_a_lease_beside_others_is_graded_whole_after_them(postgres: Postgres, schema: str) -> None:
+    """Both have staged when somebody breaks a lease and a rival grades that date; the other chunk is not disturbed."""
+    meeting, parting = threading.Barrier(2), threading.Barrier(2)
+    leases, lost = MemoryLeases(), f"2026-01-0{DAYS}"
+
+    def lose_one(step: str) -> None:
+        if step == "publish.staged" and not meeting.broken:
+            if meeting.wait(PATIENCE_SECONDS) == 0:
+                claim = next(record for record in leases.records() if record.key == f"grading/{lost}")
+                assert leases.break_claim(claim.key, token=claim.token)
+                assert rival.grade(lost).errors == {}
+            parting.wait(PATIENCE_SECONDS)
+            meeting.abort()
+
+    with (
+        opened(postgres, schema, leases=leases) as rival,
+        opened(postgres, schema, leases=leases, on_step=lose_one) as book,
+    ):
+        land_season(book, DAYS, PLAYERS)
+        report = book.grade(all_dates=True)
+
+        assert report.errors == {}
+        assert Counter(run.status for run in report.runs) == {"published": DAYS - 1, "unchanged": 1}
+        assert len({run.run_id for run in report.runs}) == 2
+        assert_all_graded_once(book)
+
+
 @dataclass(frozen=True)
 class Reached:
     """The server, as somebody reaches it."""

@@ -92,7 +92,9 @@ def test_backfills_of_several_processes_at_once_end_as_one(
     crew: Crew, postgres: Postgres, book: Book, schema: str
 ) -> None:
     """Eight processes with two threads each want the same leases in the same order: each date is corrected once."""
-    crew.stand_at(Stand(postgres.url, settings=settings_of(schema)))  # type: ignore[arg-type]
+    # Long enough for eight on two processors: nobody is killed here.
+    settings = settings_of(schema) | {"ttl_seconds": 60.0, "wait_seconds": 120.0}
+    crew.stand_at(Stand(postgres.url, settings=settings))  # type: ignore[arg-type]
 
     answers = crew.round([("backfill", {})] * crew.size)
 
