@@ -193,8 +193,8 @@ def _may_do_alone(grader: Grader, error: GradeonceError) -> bool:
     if isinstance(error, LeaseHeld):
         # Where a game was moved between the dates of two chunks after they were cut, the other had a lease of this one.
         return error.holder == grader.holder
-    # There may have been no connection, or memory, for one more of us or for its heartbeat. Date by date it would take many
-    # times as long.
+    # There may have been no connection, or memory, for one more of us or for its heartbeat. Date by date it would take
+    # many times as long.
     return isinstance(error, TransientWarehouseError | LeaseLost) and not isinstance(error, PublishConflict)
 
 
