@@ -68,14 +68,14 @@ def start(words: list[str], folder: Path, environment: Mapping[str, str]) -> sub
 
 
 @contextmanager
-def ended(process: subprocess.Popen[str]) -> Iterator[None]:
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
     """Have no process at the end of the block."""
     too_late = threading.Timer(2 * PATIENCE_SECONDS, process.kill)
     too_late.start()
     try:
         with process:
             try:
-                yield
+                yield process
             finally:
                 process.kill()
     finally:

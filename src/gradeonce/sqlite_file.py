@@ -70,10 +70,8 @@ class SqliteFile:
         """
         with write_turn(self.path):
             try:
+                # Inside: a signal that comes while it waits is heard when it has begun.
                 self.connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.Error as error:
-                raise _translated(error, self.path) from error
-            try:
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException as error:
@@ -96,9 +94,6 @@ class SqliteFile:
             return
         try:
             self.connection.execute("BEGIN DEFERRED")
-        except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
-        try:
             yield self.connection
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error

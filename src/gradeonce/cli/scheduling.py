@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -100,28 +101,44 @@ def run(ctx: click.Context, once: bool, as_json: bool) -> int:
         raise click.UsageError("--json goes with --once")
     with open_from_context(ctx) as book:
         settings, clock = book.settings, book.clock
-    stop = threading.Event()
+    stop = _Stop()
     say = (lambda line: click.echo(line, err=True)) if as_json else click.echo
     scheduler = Scheduler(settings, lambda: open_from_context(ctx), clock, wait=stop.wait, tell=say)
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, stop)
     if not once and not ctx.obj["verbose"]:
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        if once:
-            return _tell_once(scheduler.once(), scheduler.next_slot(), settings, as_json=as_json)
-        click.echo(f"next morning: {_local(scheduler.next_slot(), settings)}")
-        scheduler.run()
-    except Terminated:
-        click.echo("stopped; what was published stands, the next start goes on", err=True)
+        with suppress(Terminated):
+            if once:
+                return _tell_once(scheduler.once(), scheduler.next_slot(), settings, as_json=as_json)
+            click.echo(f"next morning: {_local(scheduler.next_slot(), settings)}")
+            scheduler.run()
     finally:
         signal.signal(signal.SIGTERM, before)
+    if stop.came:
+        click.echo("stopped; what was published stands, the next start goes on", err=True)
     return ExitCode.DONE
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    # A second signal must not cut the cleaning up short.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
+class _Stop:
+    """Handles SIGTERM: the schedule ends wherever it is.
+
+    Python drops what is raised while it collects garbage; then it ends where it next waits.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._never = threading.Event()
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        # A second signal must not cut the cleaning up short.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.came = True
+        raise Terminated
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long; return whether to stop."""
+        return self.came or self._never.wait(seconds)
 
 
 def _tell_once(outcome: Outcome | None, following: Slot, settings: Settings, *, as_json: bool) -> int:
