@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from servers import Postgres, postgres
 
-__all__ = ["postgres", "schema", "wait_for_waiters", "wait_until_gone", "waiters", "waiting"]
+__all__ = ["frozen", "postgres", "schema", "wait_for_waiters", "wait_until_gone", "waiters", "waiting"]
 
 _numbers = itertools.count(1)
 
@@ -61,3 +64,15 @@ def wait_until_gone(postgres: Postgres, process: int, *, patience_seconds: float
         while onlooker.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [process]).fetchone():
             assert time.monotonic() < gives_up_at, f"process {process} of the server is still there"
             time.sleep(0.02)
+
+
+@contextmanager
+def frozen(processes: Sequence[int]) -> Iterator[None]:
+    """Let processes of the server do nothing."""
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -24,10 +25,12 @@ from gradeonce.chunks import cut
 from gradeonce.grading import PartitionRun
 from gradeonce.leases import LeaseRecord, MemoryLeases
 from gradeonce.schema import ACCURACY
+from gradeonce.side_by_side import Stopped
 from gradeonce.simulation import simulate_season
+from gradeonce.warehouses.postgres import connection
 from gradeonce.warehouses.postgres.connection import Connections
 from integration.test_postgres_book import fences_of, load, rows_of
-from postgres_book import postgres, schema, wait_for_waiters, wait_until_gone, waiters
+from postgres_book import frozen, postgres, schema, wait_for_waiters, wait_until_gone, waiters
 from servers import Postgres
 
 __all__ = ["postgres", "schema"]
@@ -262,16 +265,33 @@ def test_a_connection_whose_statements_were_cancelled_is_not_used_again(postgres
     connections.close()
 
 
+def test_what_was_cut_is_not_asked_again_on_another_connection(
+    postgres: Postgres, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the server had been restarted: a line that has ended by itself since it was used is replaced."""
+    monkeypatch.setattr(connection, "CANCEL_SECONDS", 0.1)
+    connections = Connections(postgres.url, schema)
+    process = connections.read("SELECT pg_backend_pid()").rows[0][0]
+
+    with frozen([process]), ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(connections.read, "SELECT 1")
+        while not wait([asked], timeout=0.05).done:
+            connections.cancel()
+
+    assert isinstance(asked.exception(), Stopped)
+    connections.close()
+
+
 def test_a_connection_on_which_ctrl_c_came_while_it_was_given_back_is_closed(
     postgres: Postgres, schema: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its transaction would stay open in the server, with all its locks."""
     execute = psycopg.Connection.execute
 
-    def interrupted(connection: Any, query: Any, *arguments: Any) -> Any:
+    def interrupted(session: Any, query: Any, *arguments: Any) -> Any:
         if query == "ROLLBACK":
             raise KeyboardInterrupt
-        return execute(connection, query, *arguments)
+        return execute(session, query, *arguments)
 
     connections = Connections(postgres.url, schema)
     with ExitStack() as ends:

@@ -19,7 +19,7 @@ from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ACCURACY
 from interrupts import heeding_interrupts
-from postgres_book import postgres, schema, wait_for_waiters, waiters, waiting
+from postgres_book import frozen, postgres, schema, wait_for_waiters, waiters, waiting
 from races.child import answer_of, child
 from races.crew import Crew, Stand
 from servers import Postgres
@@ -170,18 +170,6 @@ def backfilling(postgres: Postgres, schema: str) -> Iterator[subprocess.Popen[st
     finally:
         process.kill()
         process.communicate()
-
-
-@contextmanager
-def frozen(processes: list[int]) -> Iterator[None]:
-    """Let processes do nothing."""
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
 
 
 def assert_nothing_was_graded(book: Book) -> None:

@@ -247,11 +247,12 @@ class Connections:
                 try:
                     cursor = connection.execute(text, values)
                 except psycopg.Error as error:
-                    if was_idle and connection.closed:
+                    heard = session.heard(error)
+                    if was_idle and connection.closed and not isinstance(heard, Stopped):
                         # The server was restarted since: every idle connection is as dead as this one.
                         self.close()
                         continue
-                    raise session.heard(error) from error
+                    raise heard from error
                 yield session, cursor
             finally:
                 self._give_back(connection, session)
