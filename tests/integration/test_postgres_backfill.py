@@ -29,6 +29,7 @@ from gradeonce.side_by_side import Stopped
 from gradeonce.simulation import simulate_season
 from gradeonce.warehouses.postgres import connection
 from gradeonce.warehouses.postgres.connection import Connections
+from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
 from integration.test_postgres_book import fences_of, load, rows_of
 from postgres_book import frozen, postgres, schema, wait_for_waiters, wait_until_gone, waiters
 from servers import Postgres
@@ -210,6 +211,35 @@ class Refusing(MemoryLeases):
         return record
 
 
+def move_a_game(book: Book, folder: Path) -> None:
+    """Predict a game of the first date for the last date, too, for one player."""
+    file = folder / "again.csv"
+    file.write_text(
+        "system_id,player_lookup,game_id,game_date,predicted_value,line_value,recommendation,created_at\n"
+        f"system0,player0,game0,2026-01-0{DAYS},20,10.5,OVER,2026-02-01T15:00:00Z\n",
+        encoding="utf-8",
+    )
+    book.load("predictions", file)
+
+
+def test_dates_that_share_a_game_are_graded_in_one_chunk(postgres: Postgres, schema: str, tmp_path: Path) -> None:
+    """The first and the last: both chunks have all their leases at once, and nobody was refused one."""
+    leases, meeting = Refusing(), threading.Barrier(2)
+
+    def meet(step: str) -> None:
+        if step == "grade.leased":
+            meeting.wait(PATIENCE_SECONDS)
+
+    with opened(postgres, schema, leases=leases, on_step=meet, chunk_rows=TWO_CHUNKS + 1) as book:
+        land_season(book, DAYS, PLAYERS)
+        move_a_game(book, tmp_path)
+        report = book.grade(all_dates=True)
+
+        assert report.errors == {}
+        assert not leases.refused.is_set()
+        assert report.runs[0].run_id == report.runs[-1].run_id != report.runs[-2].run_id
+
+
 @pytest.mark.parametrize("chunk_rows", [TWO_CHUNKS, PLAYERS], ids=["dates", "date"])
 def test_a_chunk_that_needs_a_lease_of_another_thread_of_ours_is_graded_after_it(
     postgres: Postgres, schema: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_rows: int
@@ -228,13 +258,7 @@ def test_a_chunk_that_needs_a_lease_of_another_thread_of_ours_is_graded_after_it
         postgres, schema, leases=leases, on_step=wait_for_the_other, chunk_rows=chunk_rows, chunks_at_once=8
     ) as book:
         land_season(book, DAYS, PLAYERS)
-        file = tmp_path / "again.csv"
-        file.write_text(
-            "system_id,player_lookup,game_id,game_date,predicted_value,line_value,recommendation,created_at\n"
-            f"system0,player0,game0,2026-01-0{DAYS},20,10.5,OVER,2026-02-01T15:00:00Z\n",
-            encoding="utf-8",
-        )
-        book.load("predictions", file)
+        move_a_game(book, tmp_path)
         monkeypatch.setattr(backfill, "cut_apart", cut_as_if_nothing_was_linked)
         report = book.grade(all_dates=True)
 
@@ -304,6 +328,49 @@ def test_a_connection_on_which_ctrl_c_came_while_it_was_given_back_is_closed(
 
     wait_until_gone(postgres, process)
     connections.close()
+
+
+def test_a_thread_that_waits_for_a_lease_stops_waiting(postgres: Postgres, schema: str) -> None:
+    """One chunk is done, the other waits for somebody's lease, for minutes if need be."""
+    leases = Refusing()
+
+    def stop(progress: Progress, runs: Sequence[PartitionRun]) -> None:
+        assert leases.refused.wait(PATIENCE_SECONDS)
+        raise KeyboardInterrupt
+
+    with opened(postgres, schema, leases=leases, wait_seconds=3 * PATIENCE_SECONDS) as book:
+        land_season(book, DAYS, PLAYERS)
+        leases.try_acquire(
+            f"grading/2026-01-0{DAYS}", holder="somebody", ttl_seconds=book.settings.ttl_seconds, floor=0
+        )
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            book.grade(all_dates=True, on_progress=stop)
+
+        assert time.monotonic() - started < 2 * PATIENCE_SECONDS
+        assert [record.holder for record in leases.records() if record.is_held] == ["somebody"]
+
+
+def test_a_thread_that_is_between_two_steps_stops_at_the_next(
+    postgres: Postgres, schema: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One chunk is done, the other stands staged, and the server has nothing to cancel: it is not committed."""
+    is_first, stopping = threading.Semaphore(1), threading.Event()
+
+    def one_first(step: str) -> None:
+        if step == "publish.staged" and not is_first.acquire(blocking=False):
+            assert stopping.wait(PATIENCE_SECONDS)
+
+    def stop(progress: Progress, runs: Sequence[PartitionRun]) -> None:
+        raise ValueError("enough")
+
+    with opened(postgres, schema, on_step=one_first) as book:
+        land_season(book, DAYS, PLAYERS)
+        monkeypatch.setattr(PostgresWarehouse, "cancel", lambda warehouse: stopping.set())
+        with pytest.raises(ValueError, match="enough"):
+            book.grade(all_dates=True, on_progress=stop)
+
+        assert grades(book) == [("win", TWO_CHUNKS)]
 
 
 def test_whatever_ends_a_backfill_ends_its_threads_and_their_queries(
