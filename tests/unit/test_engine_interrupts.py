@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -115,6 +115,26 @@ def test_a_signal_that_is_held_back_is_heard_at_the_end() -> None:
         hold_back()
 
     assert steps == ["loaded", "heard"]
+
+
+class Interrupted:
+    """An engine whose every statement a SIGTERM interrupts; it drops what the handler raises, as the real one does."""
+
+    def execute(self, sql: str) -> None:
+        with suppress(Heard):
+            signal.raise_signal(signal.SIGTERM)
+        raise RuntimeError("Query interrupted")
+
+    def interrupt(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_its_first_statement_can_be_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that sets the engine up, before anybody has it."""
+    monkeypatch.setattr("duckdb.connect", lambda *_, **__: Interrupted())
+    with handled_by(raise_heard), pytest.raises(Heard), open_engine():
+        pytest.fail("it went on")
 
 
 LOADING = """

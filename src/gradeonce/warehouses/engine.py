@@ -49,9 +49,9 @@ def open_engine(*, threads: int = 0, scratch: Path | None = None) -> Iterator[Du
         config["temp_directory"] = str(scratch)
     engine = duckdb.connect(":memory:", config=config)
     try:
-        # The engine's own bar would appear in the middle of our output.
-        engine.execute("SET enable_progress_bar = false")
         with interruptible(engine):
+            # The engine's own bar would appear in the middle of our output.
+            engine.execute("SET enable_progress_bar = false")
             yield engine
     finally:
         engine.close()
