@@ -69,7 +69,7 @@ def test_interrupted_again_it_goes_on_ending_the_tasks() -> None:
     class Terminated(BaseException):
         pass
 
-    brake, cancelled = Brake(), threading.Event()
+    brake, cancelled, all_begun = Brake(), threading.Event(), threading.Barrier(3)
     presses = iter([KeyboardInterrupt, Terminated])
     ended: list[bool] = []
 
@@ -78,23 +78,29 @@ def test_interrupted_again_it_goes_on_ending_the_tasks() -> None:
             raise press
         cancelled.set()
 
+    def ends() -> None:
+        # A task that has not begun would never do so.
+        all_begun.wait(PATIENCE_SECONDS)
+
     def waits() -> None:
+        all_begun.wait(PATIENCE_SECONDS)
         ended.append(cancelled.wait(PATIENCE_SECONDS))
 
     def done(place: int, result: None) -> None:
         raise ValueError("the first")
 
     with pytest.raises(ValueError, match="the first"):
-        run_side_by_side([lambda: None, waits, waits], at_once=3, brake=brake, cancel=cancel, on_done=done)
+        run_side_by_side([ends, waits, waits], at_once=3, brake=brake, cancel=cancel, on_done=done)
 
     assert ended == [True, True]
 
 
 def test_a_thread_that_cannot_be_started_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first task works already, and would go on to its end."""
-    brake, stopped = Brake(), threading.Event()
+    brake, begun, stopped = Brake(), threading.Event(), threading.Event()
 
     def works() -> None:
+        begun.set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -108,6 +114,7 @@ def test_a_thread_that_cannot_be_started_stops_the_others(monkeypatch: pytest.Mo
 
     def submit_once(pool: ThreadPoolExecutor, task: Callable[[], None]) -> Future[None]:
         if task is not works:
+            assert begun.wait(PATIENCE_SECONDS)
             raise RuntimeError("can't start new thread")
         return submit(pool, task)
 
@@ -122,13 +129,15 @@ def test_a_thread_that_cannot_be_started_stops_the_others(monkeypatch: pytest.Mo
 
 def test_an_exception_of_a_task_stops_the_others() -> None:
     """The one that failed is the one to tell; the other stops where it looks at the brake."""
-    brake = Brake()
+    brake, begun = Brake(), threading.Event()
     stopped = []
 
     def fails() -> None:
+        assert begun.wait(PATIENCE_SECONDS)
         raise ValueError("of the task")
 
     def loops() -> None:
+        begun.set()
         deadline = time.monotonic() + PATIENCE_SECONDS
         try:
             while time.monotonic() < deadline:
