@@ -8,15 +8,15 @@ class TestMyLeases(LeaseStoreConformance):
 import pytest
 
 # So that a failed assertion of the suite shows its values.
-pytest.register_assert_rewrite("gradeonce.testing.lease_store")
+pytest.register_assert_rewrite("gradeonce.testing.lease_store", "gradeonce.testing.shared_lease_store")
 
 from gradeonce.testing.lease_store import (  # noqa: E402
     KEY,
     TTL,
     LeaseStoreConformance,
-    SharedLeaseStoreConformance,
     Unreachable,
     together,
 )
+from gradeonce.testing.shared_lease_store import SharedLeaseStoreConformance  # noqa: E402
 
 __all__ = ["KEY", "TTL", "LeaseStoreConformance", "SharedLeaseStoreConformance", "Unreachable", "together"]
