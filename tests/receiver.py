@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+
+import pytest
 
 SECRET = "T0SECRET01/B0SECRET02/x9SECRET03"
 """The path of the address: what must never be seen anywhere."""
@@ -129,3 +131,10 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 def headings(documents: Sequence[Any]) -> list[str]:
     """Return the first line of each message, as Slack or a webhook got it."""
     return [d["blocks"][0]["text"]["text"] if "blocks" in d else d["title"] for d in documents]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A channel that takes everything until it is told otherwise."""
+    with Receiver() as receiver:
+        yield receiver

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,11 @@ from acceptance.command import Command
 from acceptance.season import PLAYED
 from builders import files_of
 from gradeonce.alerts import AlertKind
-from receiver import Answer, Receiver, headings
+from receiver import Answer, Receiver, headings, receiver
+
+__all__ = ["receiver"]
 
 HELD = f"🟡 {PLAYED}: the lease was not to be had"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A channel that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,16 @@ from gradeonce.alerts.of_consolidation import consolidation_identity
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ALERTS_SEEN
 from interrupts import heeding_interrupts
-from receiver import Receiver
+from receiver import Receiver, receiver
 from staged_files import pick, write_file
+
+__all__ = ["receiver"]
 
 DAY, BATCH = "2026-01-01", "morning"
 THREADS = {"GRADEONCE_WAREHOUSE_THREADS": "2"}
 """Where the main thread hears of the signal, another one is at the query."""
 
 INTERRUPTED = "interrupted: what was published before stands, nothing is half-done; run it again to go on\n"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A channel that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture
@@ -56,8 +50,7 @@ def test_interrupted_grading_is_no_failure(folder: Path, receiver: Receiver) -> 
 
     assert (code, out, errors.strip("\n")) == (ExitCode.INTERRUPTED, "", INTERRUPTED.strip("\n"))
     assert receiver.requests == []
-    assert standing(folder) == before
-    assert_no_lease_is_held(folder)
+    assert_nothing_came_of_it(folder, before)
     with open_book(folder / "book") as book:
         assert book.grade(DAY).runs[0].status == "published"
 
@@ -73,8 +66,7 @@ def test_interrupted_consolidation_is_no_failure(folder: Path, receiver: Receive
 
     assert (code, out, errors.strip("\n")) == (ExitCode.INTERRUPTED, "", INTERRUPTED.strip("\n"))
     assert receiver.requests == []
-    assert standing(folder) == before
-    assert_no_lease_is_held(folder)
+    assert_nothing_came_of_it(folder, before)
     with open_book(folder / "book") as book:
         assert book.stage_consolidate(BATCH).rows == 1
 
@@ -99,6 +91,7 @@ def standing(folder: Path) -> list[Any]:
         return [book.warehouse.kept(ALERTS_SEEN).rows, list(book.warehouse.entries())]
 
 
-def assert_no_lease_is_held(folder: Path) -> None:
+def assert_nothing_came_of_it(folder: Path, before: list[Any]) -> None:
+    assert standing(folder) == before
     with open_book(folder / "book") as book:
         assert not any(record.is_held for record in book.leases.records())

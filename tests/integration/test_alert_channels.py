@@ -6,7 +6,6 @@ import base64
 import re
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,13 @@ from gradeonce.alerts.deliver import send
 from gradeonce.alerts.memory import Event, new_alert
 from gradeonce.alerts.message import Message, Told, build_message
 from gradeonce.errors import AlertError, TransientAlertError
-from receiver import SECRET, Answer, Receiver
+from receiver import SECRET, Answer, Receiver, receiver
 from servers import require
+
+__all__ = ["receiver"]
 
 NOW = FakeClock().now()
 OK, BROKEN, BUSY = Answer(), Answer(500, "rollup_error"), Answer(429, "rate_limited", {"Retry-After": "7"})
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A server that takes everything until it is told otherwise."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 def message() -> Message:

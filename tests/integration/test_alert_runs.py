@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,11 @@ from alert_builders import Desk, problem
 from builders import FakeClock, files_of, land_season, new_book, open_book
 from gradeonce.alerts.announce import KEPT_DAYS
 from gradeonce.errors import LeaseLost, TransientWarehouseError, ValidationFailed
-from receiver import Answer, Receiver, headings
+from receiver import Answer, Receiver, headings, receiver
+
+__all__ = ["receiver"]
 
 DAY = "2026-01-01"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A channel that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,10 @@ from gradeonce.alerts.addresses import look_up
 from gradeonce.alerts.secret_manager import _TALKATIVE, EMULATOR, KEPT_SECONDS, SecretManager
 from gradeonce.config import Settings
 from gradeonce.errors import ConfigError, TransientAlertError
-from receiver import SECRET, Answer, Receiver
+from receiver import SECRET, Answer, Receiver, receiver
 from servers import SecretManager as Server
+
+__all__ = ["receiver"]
 
 DAY = "2026-01-01"
 
@@ -27,13 +28,6 @@ def emulator(secret_manager: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment leads to the server; a resolver of another test, and what it kept, is gone."""
     monkeypatch.setenv(EMULATOR, secret_manager.host)
     monkeypatch.setattr(addresses, "_resolvers", {})
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A channel that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 def test_an_address_is_read_once_and_again_after_a_while(secret_manager: Server) -> None:

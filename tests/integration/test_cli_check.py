@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,9 @@ import pytest
 from acceptance.command import Command
 from builders import land_actuals, land_season, new_book
 from gradeonce.alerts import AlertKind
-from receiver import Receiver
+from receiver import Receiver, receiver
+
+__all__ = ["receiver"]
 
 DAY = "2026-01-01"
 
@@ -32,13 +33,6 @@ def command(graded: Path, tmp_path: Path) -> Command:
     """The command in a copy of that folder."""
     shutil.copytree(graded, tmp_path, dirs_exist_ok=True)
     return Command(tmp_path)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Somebody who takes alerts."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 def test_exit_code_tells_the_worst_result(command: Command) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,10 @@ from gradeonce.errors import (
 )
 from gradeonce.gcp.handler import Handler, Outcome
 from gradeonce.schema import ACCURACY, HANDLED_EVENTS
-from receiver import Receiver, headings
+from receiver import Receiver, headings, receiver
 from servers import require
+
+__all__ = ["receiver"]
 
 DAY = "2026-01-01"
 
@@ -50,13 +51,6 @@ def folder(tmp_path: Path, season: Path) -> Path:
 def topic() -> Listener:
     """The topic of completions."""
     return Listener()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A channel that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from gradeonce.alerts.deliver import CLAIM_MARGIN_SECONDS
 from gradeonce.clock import SystemClock
 from races.child import answer_of, child
 from races.crew import Crew, Stand
-from receiver import Receiver, headings
+from receiver import Receiver, headings, receiver
+
+__all__ = ["receiver"]
 
 IDENTITY = f"grading/{DAY}/run_failed"
 STEPS = ["alert.opened", "alert.announced", "alert.claimed", "alert.sent", "alert.recorded"]
@@ -30,13 +31,6 @@ class LaterClock(SystemClock):
         from datetime import timedelta
 
         return super().now() + timedelta(seconds=CLAIM_MARGIN_SECONDS + 60)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A channel that takes everything."""
-    with Receiver() as receiver:
-        yield receiver
 
 
 @pytest.fixture
