@@ -23,12 +23,11 @@ CHUNK_ROWS = 200_000
 
 def dates_without_sums(warehouse: Warehouse) -> list[str]:
     """Return the dates that hold grades, but for which no daily sums were ever published."""
+    # Grades first: sums come with their grades or after them, so those of a date that held grades by now are seen next.
+    # The other way round a date that somebody grades in between would look as if its sums were missing.
+    graded = [fence.partition for fence in warehouse.all_fences(ACCURACY) if fence.rows]
     have = [{fence.partition for fence in warehouse.all_fences(d.table) if fence.seq} for d in derived_from_grades()]
-    return [
-        fence.partition
-        for fence in warehouse.all_fences(ACCURACY)
-        if fence.rows and not all(fence.partition in made for made in have)
-    ]
+    return [partition for partition in graded if not all(partition in made for made in have)]
 
 
 def add_missing_sums(warehouse: Warehouse, *, clock: Clock, on_step: OnStep = ignore_steps) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ import gradeonce
 from builders import land_actuals, land_predictions, land_season, ledger_findings, new_book, open_book, sums_off
 from gradeonce.book import Book
 from gradeonce.grading import Grader
-from gradeonce.model import Query
+from gradeonce.model import Fence, Query
 from gradeonce.publish import publish
 from gradeonce.rules.derived import derived_from_grades
-from gradeonce.schema import ACCURACY, DAILY_PERFORMANCE, PREDICTIONS
+from gradeonce.schema import ACCURACY, DAILY_PERFORMANCE, PREDICTIONS, Table
 from gradeonce.simulation import simulate_season
 from postgres_book import postgres, schema
 
@@ -26,14 +27,18 @@ DAY, NEXT_DAY = "2026-01-01", "2026-01-02"
 
 
 @pytest.fixture(params=["embedded", "postgres"])
-def book(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Book]:
-    """An empty book."""
+def open_it(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Book]:
+    """Open one and the same book, as often as it is called."""
     if request.param == "embedded":
-        with open_book(new_book(tmp_path / "book")) as book:
-            yield book
-        return
+        return partial(open_book, new_book(tmp_path / "book"))
     server, name = request.getfixturevalue("postgres"), request.getfixturevalue("schema")
-    with gradeonce.open(server.url, schema=name, threads=1) as book:
+    return partial(gradeonce.open, server.url, schema=name, threads=1)
+
+
+@pytest.fixture
+def book(open_it: Callable[[], Book]) -> Iterator[Book]:
+    """An empty book."""
+    with open_it() as book:
         yield book
 
 
@@ -140,6 +145,29 @@ def test_a_book_graded_before_there_were_sums_catches_up(book: Book, monkeypatch
     assert book.sql(runs).rows == stamped
     assert ledger_findings(book.warehouse) == ()
     assert book.add_missing_sums() == []
+
+
+def test_whoever_is_graded_while_we_look_for_missing_sums_is_not_published_again(
+    book: Book, open_it: Callable[[], Book], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our two reads of the fences a neighbour grades his date, sums and all: there is nothing to add."""
+    land_season(book, 2, 4)
+    book.grade(DAY)
+    all_fences, asked = book.warehouse.all_fences, []
+
+    def and_then_a_neighbour_grades(table: Table) -> list[Fence]:
+        fences = all_fences(table)
+        if not asked:
+            asked.append(table.name)
+            with open_it() as neighbour:
+                neighbour.grade(NEXT_DAY)
+        return fences
+
+    monkeypatch.setattr(book.warehouse, "all_fences", and_then_a_neighbour_grades)
+
+    assert book.add_missing_sums() == []
+    assert asked != []
+    assert [fence.seq for fence in all_fences(ACCURACY)] == [1, 1]
 
 
 def test_sums_that_no_longer_follow_are_mended_by_the_next_grading(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
