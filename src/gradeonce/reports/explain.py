@@ -160,7 +160,8 @@ def _actuals(reader: Reader, who: Mapping[str, Any]) -> list[dict[str, Any]]:
         "actuals",
         who,
         games=statement(*pairing, "games", actuals=ACTUALS.name),
-        game_keys=statement(*pairing, "game_keys", selected="wanted", actuals=ACTUALS.name, games="games"),
+        game_ids=statement(*pairing, "game_ids", selected="wanted", actuals=ACTUALS.name),
+        game_keys=statement(*pairing, "game_keys", game_ids="game_ids", games="games"),
         latest_actuals=statement(*pairing, "latest_actuals", actuals=of_player, game_keys="game_keys"),
     )
 

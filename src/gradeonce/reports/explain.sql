@@ -53,6 +53,7 @@ WITH wanted AS (
     SELECT DISTINCT game_id FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day
 ),
 games AS ({games}),
+game_ids AS ({game_ids}),
 game_keys AS ({game_keys}),
 versions AS ({latest_actuals})
 SELECT
@@ -64,10 +65,13 @@ JOIN versions AS v ON v.game_key = k.game_key
 ORDER BY prediction_game_id, v.market, v.version_rank
 
 -- name: injuries
--- Purpose: what the injury reports said, oldest first.
+-- Purpose: what the injury reports said, oldest first; of a game that moved, those of its other date too.
 SELECT game_id, status, reason, reported_at, loaded_at
 FROM injury_reports
-WHERE player_lookup = $player AND game_date = $day
+WHERE player_lookup = $player AND (
+    game_date = $day
+    OR game_id IN (SELECT game_id FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day)
+)
 ORDER BY coalesce(reported_at, loaded_at), load_row
 
 -- name: offered

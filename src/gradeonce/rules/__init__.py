@@ -21,6 +21,7 @@ RULES_VERSION = 1
 
 _PAIRING = (
     "games",
+    "game_ids",
     "game_keys",
     "final_games",
     "box_players",
@@ -95,6 +96,7 @@ def grading_sql(tables: Mapping[str, str]) -> str:
         "selected": _slotted("select.sql", "selected", slots),
         "counted": _slotted("select.sql", "counted", slots),
         **{name: _slotted("pair.sql", name, slots) for name in _PAIRING},
+        "game_ids": _slotted("pair.sql", "game_ids_of_reports", slots),
         "latest_actuals": _slotted("pair.sql", "latest_actuals", {**slots, "actuals": "wanted_actuals"}),
         "judged": _slotted("grade.sql", "judged", {"paired": "paired"}),
         "settled": _slotted("grade.sql", "settled", {"judged": "judged"}),
@@ -126,7 +128,7 @@ def _materialized(name: str) -> str:
     return "MATERIALIZED " if name in _REUSED else ""
 
 
-_MEETING = ("games", "game_keys", "final_games", "wanted_actuals", "latest_actuals")
+_MEETING = ("games", "game_ids", "game_keys", "final_games", "wanted_actuals", "latest_actuals")
 
 _REUSED = ("selected", "games", "game_keys")
 """Steps that later ones name more than once: computed once."""

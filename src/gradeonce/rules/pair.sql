@@ -19,6 +19,15 @@ FROM (
 ) g
 WHERE g.place = 1
 
+-- name: game_ids
+-- Every game id that a prediction or a box score carries.
+SELECT game_id FROM {selected} UNION SELECT game_id FROM {actuals}
+
+-- name: game_ids_of_reports
+-- The same, and those of injury reports: a report and a prediction may know a game under ids of different kinds, too.
+SELECT game_id FROM {selected} UNION SELECT game_id FROM {actuals}
+UNION SELECT game_id FROM {injuries} WHERE game_id IS NOT NULL
+
 -- name: game_keys
 -- Each game id that occurs, with its key. An id of the form YYYYMMDD_AWAY_HOME is its own key, its teams put in order;
 -- any other id (NBA's ten digits) finds its key through the box scores, or stands for itself.
@@ -30,7 +39,7 @@ SELECT ids.game_id,
                 || '_' || greatest(upper(split_part(ids.game_id, '_', 2)), upper(split_part(ids.game_id, '_', 3)))
         ELSE coalesce(g.game_key, ids.game_id)
     END AS game_key
-FROM (SELECT game_id FROM {selected} UNION SELECT game_id FROM {actuals}) ids
+FROM {game_ids} ids
 LEFT JOIN {games} g ON g.game_id = ids.game_id
 
 -- name: final_games
@@ -60,13 +69,14 @@ SELECT a.*, k.game_key,
 FROM {actuals} a JOIN {game_keys} k ON k.game_id = a.game_id
 
 -- name: latest_injuries
--- The latest report of a player for a game, or for the date where the report names no game.
-SELECT player_lookup, game_id, game_date, upper(status) AS status,
+-- The latest report of a player for a game, whatever its date (the game may have moved), or for the date where the report
+-- names no game.
+SELECT i.player_lookup, k.game_key, i.game_date, upper(i.status) AS status,
     row_number() OVER (
-        PARTITION BY player_lookup, game_id, game_date
-        ORDER BY coalesce(reported_at, loaded_at) DESC, loaded_at DESC, load_row DESC
+        PARTITION BY i.player_lookup, k.game_key, CASE WHEN k.game_key IS NULL THEN i.game_date END
+        ORDER BY coalesce(i.reported_at, i.loaded_at) DESC, i.loaded_at DESC, i.load_row DESC
     ) AS report_rank
-FROM {injuries}
+FROM {injuries} i LEFT JOIN {game_keys} k ON k.game_id = i.game_id
 
 -- name: paired
 -- Each counted prediction with its actual: on player, game and market, never on player and date alone.
@@ -84,6 +94,6 @@ LEFT JOIN {box_players} b ON b.player_lookup = s.player_lookup AND b.game_key = 
 LEFT JOIN {latest_actuals} a
     ON a.player_lookup = s.player_lookup AND a.game_key = k.game_key AND a.market = s.market AND a.version_rank = 1
 LEFT JOIN {latest_injuries} ig
-    ON ig.player_lookup = s.player_lookup AND ig.game_id = s.game_id AND ig.report_rank = 1
+    ON ig.player_lookup = s.player_lookup AND ig.game_key = k.game_key AND ig.report_rank = 1
 LEFT JOIN {latest_injuries} id
-    ON id.player_lookup = s.player_lookup AND id.game_id IS NULL AND id.game_date = s.game_date AND id.report_rank = 1
+    ON id.player_lookup = s.player_lookup AND id.game_key IS NULL AND id.game_date = s.game_date AND id.report_rank = 1
