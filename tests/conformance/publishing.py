@@ -17,6 +17,7 @@ from gradeonce.errors import (
     ValidationFailed,
     WarehouseError,
 )
+from gradeonce.ledger import standing_partitions
 from gradeonce.model import Change, Move, Query
 from gradeonce.publish import Judgement, Published, PublishStatus, Validation, ignore_steps, publish
 from gradeonce.schema import ACCURACY, Column, ColumnType, Table
@@ -52,7 +53,10 @@ def silence_at(step: str, then: Callable[[], None] = lambda: None) -> Callable[[
 
 
 class PublishConformance:
-    """Inherit it and give it a fixture `warehouse`: an empty one, closed at the end."""
+    """Inherit it and give it two fixtures, `warehouse`, an empty one, and `neighbour`, the same opened once more.
+
+    Both are closed at the end.
+    """
 
     # What warehouses spell differently.
     halves, doubled, type_of = "1.5::DOUBLE", "range(2)", ("typeof(kg)", "DECIMAL(18,9)")
@@ -614,6 +618,24 @@ class PublishConformance:
 
         with warehouse.reader() as reader:
             assert reader.query("SELECT CAST(total AS INTEGER) FROM totals").rows == [(7 * ITEMS,)]
+
+    def test_all_that_is_read_in_a_steady_block_is_of_one_instant(
+        self, warehouse: Warehouse, neighbour: Warehouse
+    ) -> None:
+        """Whoever verifies while a neighbour publishes sees ledger, fences and rows as they were before it."""
+        self.publish(warehouse, counts(("a", "nut", 1)), run_id="one")
+
+        with warehouse.steady():
+            entries = list(warehouse.entries())
+            fences = warehouse.all_fences(SHELVES)
+            self.publish(neighbour, counts(("a", "nut", 2), ("b", "nut", 2)), run_id="two")
+
+            assert warehouse.verify_rows(entries, standing_partitions(entries), deep=True) == []
+            assert list(warehouse.entries()) == entries
+            assert warehouse.all_fences(SHELVES) == fences
+            assert [row[:3] for row in self.stands(warehouse)] == [("a", "nut", 1)]
+        assert len(list(warehouse.entries())) == 2
+        assert ledger_findings(warehouse) == ()
 
     def test_an_empty_warehouse_has_fences_for_nobody(self, warehouse: Warehouse) -> None:
         """A fence exists from the moment somebody asks for it, with nothing accepted yet."""

@@ -29,6 +29,12 @@ class TestEmbedded(PublishConformance, DerivedConformance, SmallTablesConformanc
         yield warehouse
         warehouse.close()
 
+    @pytest.fixture
+    def neighbour(self, folder: Path) -> Iterator[Warehouse]:
+        neighbour = EmbeddedWarehouse(folder, threads=1, clock=FakeClock())
+        yield neighbour
+        neighbour.close()
+
     def test_an_unchanged_publish_writes_no_file(self, warehouse: Warehouse, folder: Path) -> None:
         """The files before and after are the same, and nothing is left in staging."""
         self.publish(warehouse, shelf_query([DAY], 1), run_id="one")

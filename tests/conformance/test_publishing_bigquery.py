@@ -28,6 +28,7 @@ ALWAYS = {
     "test_the_commit_itself_refuses_a_token_below_the_accepted_one",
     "test_of_two_writers_at_one_base_the_second_starts_again",
     "test_rows_are_kept_in_the_types_the_table_declares",
+    "test_all_that_is_read_in_a_steady_block_is_of_one_instant",
     "test_what_follows_is_published_with_the_rows",
     "test_a_key_stands_once",
 }
@@ -58,6 +59,12 @@ class TestBigQuery(PublishConformance, SmallTablesConformance, DerivedConformanc
         yield warehouse
         warehouse.close()
         empty_book(url)
+
+    @pytest.fixture
+    def neighbour(self, url: str) -> Iterator[Warehouse]:
+        neighbour = BigQueryWarehouse(url, threads=1)
+        yield neighbour
+        neighbour.close()
 
     def test_rows_are_kept_in_the_types_the_table_declares(self, warehouse: Warehouse) -> None:
         """A day of whole numbers before a day of halves: what is read are decimals, and the same in another type is."""

@@ -29,6 +29,12 @@ class TestPostgres(PublishConformance, DerivedConformance, SmallTablesConformanc
         yield warehouse
         warehouse.close()
 
+    @pytest.fixture
+    def neighbour(self, postgres: Postgres, schema: str) -> Iterator[Warehouse]:
+        neighbour = PostgresWarehouse(postgres.url, schema=schema, threads=1)
+        yield neighbour
+        neighbour.close()
+
     def stands(self, warehouse: Warehouse, day: str = DAY) -> list[tuple[Any, ...]]:
         sql = "SELECT shelf, item, marker, counted_by FROM shelf_counts WHERE day = $day ORDER BY shelf, item, marker"
         with warehouse.reader() as reader:

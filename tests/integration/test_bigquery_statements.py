@@ -224,6 +224,7 @@ def own_cases(connection: Connection) -> dict[tuple[str, str], tuple[dict[str, s
     step = {"version": "v", "at": "2026-01-01T00:00:00+00:00"}
     head = {"number": 1, "entry_hash": "e", "old_number": 0, "old_hash": "0" * 64}
     none: dict[str, str] = {}
+    now = {"moment": ""}
     beside = statements(OWN, "beside.sql")
     copies = {
         "table": place.name,
@@ -277,8 +278,8 @@ def own_cases(connection: Connection) -> dict[tuple[str, str], tuple[dict[str, s
         ),
         ("rows.sql", "unknown_rows"): ({"new": marked, "standing": marked}, {}),
         ("rows.sql", "unknown_versions"): ({"new": versions, "standing": versions}, {}),
-        ("state.sql", "fences"): (none, {"table": "t"}),
-        ("state.sql", "all_fences"): (none, {}),
+        ("state.sql", "fences"): (now, {"table": "t"}),
+        ("state.sql", "all_fences"): (now, {}),
         ("state.sql", "known_fences"): (none, {"table": "t"}),
         ("state.sql", "create_fences"): (none, {"table": "t", "partitions": days}),
         ("state.sql", "remember_table"): (none, {"name": "t", "definition": "d"}),
@@ -298,7 +299,7 @@ def own_cases(connection: Connection) -> dict[tuple[str, str], tuple[dict[str, s
         ("state.sql", "find_load"): (none, {"content_id": "c"}),
         ("state.sql", "add_entries"): (none, {"entries": "[]"}),
         ("state.sql", "found_entries"): (none, {"number": 1, "hashes": ["h"]}),
-        ("state.sql", "entries"): (none, {}),
+        ("state.sql", "entries"): (now, {}),
     }  # fmt: skip
 
 

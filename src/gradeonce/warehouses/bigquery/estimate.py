@@ -37,12 +37,14 @@ def scopes_of(connection: Connection, query: Query, inputs: dict[str, Table]) ->
     }
 
 
-def sharing_sql(connection: Connection, table: Table, column: str, other: Table, partitions: Sequence[str]) -> str:
-    """Return the SELECT behind `Warehouse.sharing`."""
+def sharing_sql(
+    connection: Connection, table: Table, column: str, other: Table, partitions: Sequence[str], *, moment: str = ""
+) -> str:
+    """Return the SELECT behind `Warehouse.sharing`; `moment` is the clause that says as of when, or empty: now."""
     return sql(
         "sharing",
-        table=held(connection, table).rows(),
+        table=held(connection, table).rows(moment=moment),
         partition=quoted(table.partition),
         column=quoted(column),
-        other=held(connection, other).rows(partitions),
+        other=held(connection, other).rows(partitions, moment=moment),
     )

@@ -238,10 +238,10 @@ def stand_for(connection: Connection, asked: Asked, examined: Examined) -> list[
     ]
 
 
-def external_fences_sql(place: Held) -> str:
-    """Return the SELECT of what stands, by partition, in a table that something else fills."""
+def external_fences_sql(place: Held, *, moment: str = "") -> str:
+    """Return the SELECT of what stands, by partition, in a table that something else fills; `moment` as `Held.rows`."""
     table = place.table
-    return _sql("fences", table=literal(table.name), partition=quoted(table.partition), rows=place.rows())
+    return _sql("fences", table=literal(table.name), partition=quoted(table.partition), rows=place.rows(moment=moment))
 
 
 def _sql(name: str, /, **slots: str) -> str:

@@ -35,13 +35,17 @@ def keep(connection: Connection, clock: Clock, table: SmallTable, rows: Sequence
     return state.counted_in_turn(connection, clock, texts, given)
 
 
-def kept(connection: Connection, table: SmallTable) -> Rows:
-    """See `Warehouse.kept`."""
+def kept(connection: Connection, table: SmallTable, *, moment: str = "") -> Rows:
+    """See `Warehouse.kept`.
+
+    Args:
+        moment: The clause that says as of when; empty: now.
+    """
     if not connection.has(table.name):
         return Rows(table.column_names, [])
     columns = ", ".join(map(quoted, table.column_names))
     key = ", ".join(map(quoted, table.key))
-    found = connection.query(f"SELECT {columns} FROM {quoted(table.name)} ORDER BY {key}", ours=False)
+    found = connection.query(f"SELECT {columns} FROM {quoted(table.name)} {moment} ORDER BY {key}", ours=False)
     return Rows(table.column_names, found.rows)
 
 

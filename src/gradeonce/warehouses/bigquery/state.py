@@ -38,19 +38,29 @@ def sql(name: str, /, **slots: str) -> str:
     return statement("gradeonce.warehouses.bigquery.sql", "state.sql", name, **slots)
 
 
-def fences(connection: Connection, table: str) -> dict[str, Fence]:
-    """Return every fence of a table by partition, in order."""
-    return {row[1]: Fence(*row) for row in connection.query(sql("fences"), {"table": table}, ours=False).rows}
+def as_of(instant: str) -> str:
+    """Return the clause that has a table read as of an instant."""
+    return f"FOR SYSTEM_TIME AS OF TIMESTAMP '{instant}'"
 
 
-def all_fences(connection: Connection) -> list[Fence]:
-    """Return every fence of the book, in order."""
-    return [Fence(*row) for row in connection.query(sql("all_fences"), ours=False).rows]
+def fences(connection: Connection, table: str, *, moment: str = "") -> dict[str, Fence]:
+    """Return every fence of a table by partition, in order.
+
+    Args:
+        moment: The clause that says as of when; empty: now.
+    """
+    found = connection.query(sql("fences", moment=moment), {"table": table}, ours=False)
+    return {row[1]: Fence(*row) for row in found.rows}
 
 
-def entries(connection: Connection) -> list[Entry]:
-    """Return the whole chain, oldest first."""
-    return [entry_of_row(row) for row in connection.query(sql("entries"), ours=False).dicts()]
+def all_fences(connection: Connection, *, moment: str = "") -> list[Fence]:
+    """Return every fence of the book, in order; `moment` as for `fences`."""
+    return [Fence(*row) for row in connection.query(sql("all_fences", moment=moment), ours=False).rows]
+
+
+def entries(connection: Connection, *, moment: str = "") -> list[Entry]:
+    """Return the whole chain, oldest first; `moment` as for `fences`."""
+    return [entry_of_row(row) for row in connection.query(sql("entries", moment=moment), ours=False).dicts()]
 
 
 def now_and_tables(connection: Connection) -> tuple[str, list[Table]]:

@@ -20,6 +20,7 @@ def verify_tables(
     *,
     deep: bool,
     within: PartitionRange | None = None,
+    moment: str = "",
 ) -> list[str]:
     """Return what differs between the ledger, the fences and the rows, one line each.
 
@@ -29,10 +30,11 @@ def verify_tables(
         standing: Per table and partition, the last entry that says what stands there.
         deep: Hash every row again; otherwise rows are only counted.
         within: Look only at these partitions; None: at all.
+        moment: The clause that says as of when; empty: now, and rows and fences may be of two instants.
     """
     wanted = within or EVERYTHING
-    counted = _counted(connection, tables, deep=deep, within=within)
-    fences = [fence for fence in state.all_fences(connection) if wanted.holds(fence.partition)]
+    counted = _counted(connection, tables, deep=deep, within=within, moment=moment)
+    fences = [fence for fence in state.all_fences(connection, moment=moment) if wanted.holds(fence.partition)]
     findings = []
     for table in tables:
         expected = {p: draft for (name, p), draft in standing.items() if name == table.name and wanted.holds(p)}
@@ -42,14 +44,14 @@ def verify_tables(
 
 
 def _counted(
-    connection: Connection, tables: Sequence[Table], *, deep: bool, within: PartitionRange | None
+    connection: Connection, tables: Sequence[Table], *, deep: bool, within: PartitionRange | None, moment: str
 ) -> dict[str, dict[str, tuple[int, str]]]:
     """Return rows and content hash of each partition that has any, by table."""
     there = connection.tables()
     selects = []
     for table in tables:
         if table.name in there:
-            rows = f"({held(connection, table).rows()})"
+            rows = f"({held(connection, table).rows(moment=moment)})"
             if within is not None:
                 rows = f"(SELECT * FROM {rows} WHERE {between(table, within)})"
             select = _hashed(table, rows) if deep else _only_counted(table, rows)

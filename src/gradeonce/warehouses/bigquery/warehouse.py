@@ -124,8 +124,9 @@ class BigQueryWarehouse:
         """See `Warehouse.all_fences`."""
         if table.name in self._external:
             place = held(self._connection, table)
-            return [Fence(*row) for row in self._connection.query(external_fences_sql(place), ours=False).rows]
-        return list(state.fences(self._connection, table.name).values())
+            text = external_fences_sql(place, moment=self._moment)
+            return [Fence(*row) for row in self._connection.query(text, ours=False).rows]
+        return list(state.fences(self._connection, table.name, moment=self._moment).values())
 
     @contextmanager
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[BigQueryStage]:
@@ -156,6 +157,11 @@ class BigQueryWarehouse:
             yield
         finally:
             self._steady = None
+
+    @property
+    def _moment(self) -> str:
+        """The clause that says as of when tables are read within a steady block; empty outside: now."""
+        return state.as_of(self._steady[0]) if self._steady else ""
 
     @contextmanager
     def engine(self) -> Iterator[DuckDBPyConnection]:
@@ -229,7 +235,7 @@ class BigQueryWarehouse:
 
     def sharing(self, table: Table, column: str, other: Table, partitions: Sequence[str]) -> list[str]:
         """See `Warehouse.sharing`."""
-        text = sharing_sql(self._connection, table, column, other, partitions)
+        text = sharing_sql(self._connection, table, column, other, partitions, moment=self._moment)
         return [partition for (partition,) in self._connection.query(text, ours=False).rows]
 
     def keep(self, table: SmallTable, rows: Sequence[Params], *, replace: bool = True) -> int:
@@ -238,7 +244,7 @@ class BigQueryWarehouse:
 
     def kept(self, table: SmallTable) -> Rows:
         """See `Warehouse.kept`."""
-        return small.kept(self._connection, table)
+        return small.kept(self._connection, table, moment=self._moment)
 
     def drop_kept(self, table: SmallTable, keys: Sequence[Params]) -> int:
         """See `Warehouse.drop_kept`."""
@@ -246,7 +252,7 @@ class BigQueryWarehouse:
 
     def tables(self) -> list[Table]:
         """See `Warehouse.tables`."""
-        return state.tables(self._connection)
+        return self._steady[1] if self._steady else state.tables(self._connection)
 
     def beside(self) -> BesideTables:
         """See `Warehouse.beside`."""
@@ -283,7 +289,7 @@ class BigQueryWarehouse:
 
     def entries(self) -> Iterable[Entry]:
         """See `Warehouse.entries`."""
-        return state.entries(self._connection)
+        return state.entries(self._connection, moment=self._moment)
 
     def verify_rows(
         self,
@@ -296,7 +302,7 @@ class BigQueryWarehouse:
         """See `Warehouse.verify_rows`."""
         passed = {REVISIONS.name, QUARANTINE.name, *self._external}
         tables = [table for table in self._tables().values() if table.name not in passed]
-        return verify_tables(self._connection, tables, standing, deep=deep, within=within)
+        return verify_tables(self._connection, tables, standing, deep=deep, within=within, moment=self._moment)
 
     def leftovers(self) -> list[Leftover]:
         """See `Warehouse.leftovers`. They go by themselves after a day."""
@@ -317,14 +323,14 @@ class BigQueryWarehouse:
         return self._tables() if set(query.inputs) - _BUILT_IN else _by_name(())
 
     def _tables(self) -> dict[str, Table]:
-        return _by_name(state.tables(self._connection))
+        return _by_name(self.tables())
 
     def _relations(
         self, as_of: str, tables: Sequence[Table], inputs: Mapping[str, tuple[str, ...] | None] | None
     ) -> dict[str, str]:
         """Return, by name, the SELECT of every table as of an instant."""
         place = self._connection.place
-        moment = f"FOR SYSTEM_TIME AS OF TIMESTAMP '{as_of}'"
+        moment = state.as_of(as_of)
 
         def rows_of(name: str) -> str:
             return f"{quoted(place.project)}.{quoted(place.dataset)}.{quoted(name)} {moment}"

@@ -5,12 +5,12 @@ DECLARE read_at STRING DEFAULT FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6S+00:00', CUR
 -- name: fences
 -- The fences of a table's partitions, in order.
 SELECT table_name, `partition`, token, seq, `rows`, content_hash, version, COALESCE(published_at, '') AS published_at
-FROM publish_fences WHERE table_name = @table ORDER BY `partition`
+FROM publish_fences {moment} WHERE table_name = @table ORDER BY `partition`
 
 -- name: all_fences
 -- The fences of all tables.
 SELECT table_name, `partition`, token, seq, `rows`, content_hash, version, COALESCE(published_at, '') AS published_at
-FROM publish_fences ORDER BY table_name, `partition`
+FROM publish_fences {moment} ORDER BY table_name, `partition`
 
 -- name: known_fences
 -- The fences of a table's partitions, in order, and what is remembered of the table, in one answer: a row without a
@@ -150,4 +150,4 @@ SELECT entry_hash FROM ledger WHERE number >= @number AND entry_hash IN UNNEST(@
 -- The whole chain.
 SELECT number, at, kind, run_id, table_name, `partition`, status, token, seq, `rows`, content_hash, holder, details,
     previous_hash, entry_hash
-FROM ledger ORDER BY number
+FROM ledger {moment} ORDER BY number
