@@ -63,6 +63,12 @@ class DateStatus:
 
 def date_statuses(warehouse: Warehouse, *, first: date | None = None, last: date | None = None) -> list[DateStatus]:
     """Return the state of every date that has predictions or grades, in order."""
+    # As of one instant: a date that somebody loads or grades between two looks would be told as what it never was.
+    with warehouse.steady():
+        return _statuses(warehouse, first, last)
+
+
+def _statuses(warehouse: Warehouse, first: date | None, last: date | None) -> list[DateStatus]:
     with warehouse.reader() as reader:
         runs = {row["partition"]: row for row in reader.query(_LAST_RUNS).dicts()}
     fences = {
@@ -144,7 +150,10 @@ def _adopted(run: dict[str, Any] | None) -> list[str]:
 
 
 def ungraded_dates(warehouse: Warehouse) -> list[date]:
-    """Return the dates whose predictions changed after the grades that stand, or that were never graded."""
+    """Return the dates whose predictions changed after the grades that stand, or that were never graded.
+
+    What the caller must do: ask within a steady block, or what is graded meanwhile may be among them.
+    """
     graded = {fence.partition: fence for fence in warehouse.all_fences(ACCURACY)}
     last_read = _inputs_last_read_at(warehouse)
     dates = []

@@ -32,25 +32,27 @@ def graded_report(
     level: float = 0.95,
 ) -> Report:
     """Report on the book; predictions that count and are not graded yet are pending. See `report`."""
-    dates = [
-        day for day in ungraded_dates(warehouse) if (start is None or day >= start) and (end is None or day <= end)
-    ]
-    adopted = tuple(
-        day
-        for day in adopted_partitions(warehouse)
-        if (start is None or day >= start.isoformat()) and (end is None or day <= end.isoformat())
-    )
-    with warehouse.reader() as reader:
-        found = report(
-            reader,
-            by=by,
-            systems=systems,
-            markets=markets,
-            start=start,
-            end=end,
-            level=level,
-            ungraded=ungraded_query(RuleSettings.of(settings), dates) if dates else None,
+    # As of one instant: what is loaded or adopted between two looks would be in one of them and not in the other.
+    with warehouse.steady():
+        dates = [
+            day for day in ungraded_dates(warehouse) if (start is None or day >= start) and (end is None or day <= end)
+        ]
+        adopted = tuple(
+            day
+            for day in adopted_partitions(warehouse)
+            if (start is None or day >= start.isoformat()) and (end is None or day <= end.isoformat())
         )
+        with warehouse.reader() as reader:
+            found = report(
+                reader,
+                by=by,
+                systems=systems,
+                markets=markets,
+                start=start,
+                end=end,
+                level=level,
+                ungraded=ungraded_query(RuleSettings.of(settings), dates) if dates else None,
+            )
     return replace(found, adopted=adopted)
 
 

@@ -1,0 +1,100 @@
+"""What a neighbour does between two looks of ours: no answer is of two instants, and nothing is done because of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gradeonce
+from builders import land_actuals, land_season, new_book, open_book
+from gradeonce.book import Book
+from postgres_book import postgres, schema
+
+__all__ = ["postgres", "schema"]
+
+DAY, NEXT_DAY = "2026-01-01", "2026-01-02"
+
+OpenIt = Callable[..., Book]
+
+
+@pytest.fixture(params=["embedded", "postgres"])
+def open_it(request: pytest.FixtureRequest, tmp_path: Path) -> OpenIt:
+    """Open one and the same book, as often as it is called."""
+    if request.param == "embedded":
+        return partial(open_book, new_book(tmp_path / "book"))
+    server, name = request.getfixturevalue("postgres"), request.getfixturevalue("schema")
+    return partial(gradeonce.open, server.url, schema=name, threads=1)
+
+
+@pytest.fixture
+def book(open_it: OpenIt) -> Iterator[Book]:
+    """An empty book."""
+    with open_it() as book:
+        yield book
+
+
+@pytest.fixture
+def neighbour(open_it: OpenIt) -> Iterator[Book]:
+    """The same book, opened by somebody else."""
+    with open_it() as neighbour:
+        yield neighbour
+
+
+def before_each(patch: pytest.MonkeyPatch, owner: object, name: str, *acts: Callable[[], object]) -> list[str]:
+    """Have something done before each of the first calls of a method; return a list that says which were made."""
+    method, left, done = getattr(owner, name), list(acts), []
+
+    # Any: whatever the method takes and returns.
+    def called(*given: Any, **named: Any) -> Any:
+        if left:
+            act = left.pop(0)
+            done.append(name)
+            act()
+        return method(*given, **named)
+
+    patch.setattr(owner, name, called)
+    return done
+
+
+def nothing() -> None:
+    """Stand for a neighbour who does nothing."""
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_a_status_is_of_one_instant(place: int, book: Book, neighbour: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A date that is corrected and graded between any two looks is graded: neither stale nor ungraded."""
+    land_season(book, 2, 4)
+    book.grade(DAY)
+
+    def act() -> None:
+        land_actuals(neighbour, 2, 4, points=12, version=2)
+        neighbour.grade(all_dates=True)
+
+    done = before_each(monkeypatch, book.warehouse, "all_fences", *[nothing] * place, act)
+    found = {one.partition: (one.state.value, one.graded_rows) for one in book.status()}
+
+    assert len(done) == place + 1
+    assert found in (
+        {DAY: ("graded", 4), NEXT_DAY: ("ungraded", 0)},
+        {DAY: ("graded", 4), NEXT_DAY: ("graded", 4)},
+    )
+
+
+def test_a_report_is_of_one_instant(
+    book: Book, neighbour: Book, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Grades that are adopted between two of its looks are not in the figures without being named as unverified."""
+    land_season(book, 1, 4)
+    book.grade(DAY)
+    dump = tmp_path / "dump.csv"
+    dump.write_text(f"game_date,player_lookup,predicted_value,outcome\n{NEXT_DAY},somebody,20,win\n", encoding="utf-8")
+
+    done = before_each(monkeypatch, book.warehouse, "reader", nothing, nothing, partial(neighbour.adopt, dump))
+    report = book.report()
+
+    assert len(done) == 3
+    assert (report.total.predictions, report.adopted) in ((4, ()), (5, (NEXT_DAY,)))
