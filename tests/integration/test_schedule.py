@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -40,6 +44,7 @@ from gradeonce.schedule import Scheduler, SlotState
 from gradeonce.schedule.hook import call_hook
 from gradeonce.schedule.morning import is_over
 from gradeonce.schema import ACTUALS, PREDICTIONS, SCHEDULE_RUNS
+from gradeonce.warehouses.interrupts import Terminated
 from postgres_book import postgres, schema
 
 __all__ = ["postgres", "schema"]
@@ -298,6 +303,37 @@ def test_a_hook_that_takes_too_long_is_ended_with_all_it_started(folder: Path, t
     assert result.problem == "it took longer than 1 s and was ended"
     child = int((tmp_path / "pid").read_text(encoding="utf-8"))
     assert not is_running(child)
+
+
+def test_a_stop_that_comes_while_the_hook_is_being_started_ends_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command runs already when SIGTERM comes, but whoever starts it does not have it in his hands yet."""
+    started: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self.pid)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    land_predictions(folder, 1, 4)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with open_book(folder, hook="sleep 600", hook_seconds=300.0) as book, pytest.raises(Terminated):
+            call_hook(book.settings, book.ready(DAY), attempt=1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        still_there = [process for process in started if is_running(process)]
+        for process in still_there:
+            os.kill(process, signal.SIGKILL)
+
+    assert len(started) == 1
+    assert still_there == []
 
 
 @pytest.fixture

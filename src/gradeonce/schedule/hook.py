@@ -9,15 +9,17 @@ import shlex
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gradeonce.alerts.addresses import look_up
 from gradeonce.config import Settings
 from gradeonce.errors import ConfigError, TransientAlertError
 from gradeonce.readiness import Readiness
+from gradeonce.warehouses.interrupts import held_back
 
 _log = logging.getLogger(__name__)
 
@@ -82,35 +84,48 @@ def _run(command: str, document: dict[str, Any], seconds: float, folder: Path) -
         words = shlex.split(command)
     except ValueError as error:
         return HookResult(False, f"the command cannot be read: {error}")
-    with tempfile.TemporaryFile() as output:
-        try:
-            process = subprocess.Popen(
-                words,
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **_environment(document)},
-                # A group of its own: what the command has started ends with it.
-                start_new_session=True,
-            )
-        except OSError as error:
-            return HookResult(False, f"{words[0] if words else command!r} cannot be started: {error.strerror}")
-        try:
+    environment = {**os.environ, **_environment(document)}
+    try:
+        with tempfile.TemporaryFile() as output, _running(words, folder, environment, output) as process:
             process.communicate(json.dumps(document).encode(), timeout=seconds)
-        except subprocess.TimeoutExpired:
+            if process.returncode == 0:
+                return HookResult(True)
+            output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_CHARACTERS))
+            last_words = output.read().decode(errors="replace").strip()
+    except subprocess.TimeoutExpired:
+        return HookResult(False, f"it took longer than {seconds:g} s and was ended")
+    except OSError as error:
+        return HookResult(False, f"{words[0] if words else command!r} cannot be started: {error.strerror}")
+    ended = f"exit code {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
+    return HookResult(False, f"{ended}: {last_words or 'it said nothing'}")
+
+
+@contextmanager
+def _running(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command; when the block is left by an exception, nothing of it is left running."""
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        # What a signal's handler raises in the middle of this would part us from a command that runs already.
+        with held_back():
+            started.append(
+                subprocess.Popen(
+                    words,
+                    cwd=folder,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    # A group of its own: what the command has started ends with it.
+                    start_new_session=True,
+                )
+            )
+        yield started[0]
+    except BaseException:
+        for process in started:
             _end(process)
-            return HookResult(False, f"it took longer than {seconds:g} s and was ended")
-        except BaseException:
-            # We are told to stop: nothing of ours is left running.
-            _end(process)
-            raise
-        if process.returncode == 0:
-            return HookResult(True)
-        output.seek(max(0, output.seek(0, os.SEEK_END) - SHOWN_CHARACTERS))
-        last_words = output.read().decode(errors="replace").strip()
-        ended = f"exit code {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
-        return HookResult(False, f"{ended}: {last_words or 'it said nothing'}")
+        raise
 
 
 def _environment(document: dict[str, Any]) -> dict[str, str]:
@@ -128,6 +143,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
+    if process.stdin is not None:
+        # What it was still to be told goes nowhere.
+        with suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _post(url: str, document: dict[str, Any], seconds: float) -> HookResult:
