@@ -259,7 +259,7 @@ BAD = [
         "over_price: '-50' is no American odds; expected -100 and below or 100 and above, such as -110",
     ),
     ({"under_price": "0"}, "under_price: '0' is no American odds"),
-    ({"under_price": "1.91"}, "under_price: '1.91' is not a whole number"),
+    ({"under_price": "1.91"}, "under_price: '1.91' is no American odds"),
     (
         {"recommendation": "BUY"},
         "recommendation: 'BUY' is no recommendation; expected OVER, UNDER, PASS, HOLD or NO_LINE",

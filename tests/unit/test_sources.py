@@ -126,6 +126,16 @@ def test_zero_minutes_in_a_game_log_is_play_and_empty_is_not(loader: Loader) -> 
     assert loader.rows(read, "CAST(minutes_played AS INTEGER)", "is_dnp", where=POINTS) == [(0, False), (None, True)]
 
 
+def test_game_id_that_became_a_number_is_the_same_id(loader: Loader) -> None:
+    """A column of ids with a gap comes out of pandas as 22200001.0; it was once another game."""
+    row = "A {},LAC,{},2022-10-18,LAC @ LAL,30,1,0,0,0,0,0,0,0,22022\n"
+    read = loader.read(
+        "actuals", "nba_api.league_game_log", LOG_HEADER + row.format("B", "22200001.0") + row.format("C", "22200001")
+    )
+
+    assert loader.rows(read, "game_id", where=POINTS) == [("0022200001",)] * 2
+
+
 STACKED = (
     "team,player,stats.minutes,stats.threePointersMade,stats.reboundsTotal,stats.assists,stats.steals,stats.blocks,"
     "stats.turnovers,stats.points,game_id\n"
@@ -252,6 +262,15 @@ def test_api_sports_dates_are_utc_across_the_change_of_clocks(loader: Loader) ->
     ]
 
 
+def test_api_sports_dates_may_say_their_offset(loader: Loader) -> None:
+    """As the site's JSON writes them, with a Z; such dates once read as empty."""
+    row = "A,{},Chicago Bulls,1,10,0,1,1,0,0,0,{},Chicago Bulls,Dallas Mavericks\n"
+    text = API_SPORTS + row.format("One", "2022-11-06T00:30:00.000Z") + row.format("Two", "2022-11-05T20:30:00-04:00")
+    read = loader.read("actuals", "api_sports.player_statistics", text)
+
+    assert loader.rows(read, "game_id", where=POINTS) == [("20221105_DAL_CHI",)] * 2
+
+
 def test_api_sports_keeps_both_readings_of_a_corrected_row_in_order(loader: Loader) -> None:
     """29 read during the game, read again, then 31: two rows, the later one last; 0 minutes leaves play unknown."""
     row = "Bobby,Portis,Milwaukee Bucks,{},{},0,1,1,0,0,0,2024-03-17 17:00:00,Milwaukee Bucks,Phoenix Suns\n"
@@ -365,6 +384,32 @@ def test_native_json_of_the_odds_api_with_decimal_odds(loader: Loader) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("price", "american"),
+    [("1.91", -110), ("1.5", -200), ("2", 100), ("2.05", 105), ("even", 100), ("-110.0", -110), ("+120", 120)],
+)
+def test_decimal_odds_become_american_in_every_layout(loader: Loader, price: str, american: int) -> None:
+    """-100 / (d - 1) below 2, 100 (d - 1) from 2 on: The Odds API gives decimal odds unless it is asked for others."""
+    text = FLAT + FLAT_ROW.format("Over", price, 16.5, "player_points")
+    read = loader.read("lines", "odds_api.player_props", text)
+
+    assert loader.rows(read, "over_price") == [(american,)]
+
+
+@pytest.mark.parametrize("price", ["1", "0.5", "-50", "none"])
+def test_price_that_is_no_odds_is_told_with_its_row(loader: Loader, price: str) -> None:
+    """Decimal odds of 1 pay nothing; in JSON they once stopped the file with a message of the engine's."""
+    outcome = {"name": "Over", "description": "Al One", "price": price, "point": 11.5}
+    markets = [{"key": "player_points", "last_update": "2025-03-09T22:50:34Z", "outcomes": [outcome]}]
+    event = {"commence_time": "2025-03-09T23:11:00Z", "home_team": "A", "away_team": "B"}
+    event |= {"bookmakers": [{"key": "fanduel", "markets": markets}]}
+    document = json.dumps({"timestamp": "2025-03-09T22:55:00Z", "data": event})
+    read = loader.read("lines", "odds_api.player_props", document, suffix=".json")
+
+    assert [(bad.row, bad.column, bad.value) for bad in read.samples] == [(1, "over_price", price)]
+    assert "no American odds" in read.samples[0].reason
+
+
 BOARD = "scrapedAt,player,stat,line,startTimeIso,oddsType,Team,teamCode,Opponent,opponentCode\n"
 BOARD_ROW = "{at},{player},{stat},{line},{start},{odds},Miami Heat,MIA,Chicago Bulls,CHI\n"
 
@@ -420,6 +465,7 @@ def test_injury_snapshots_cut_glued_suffixes(loader: Loader) -> None:
         "2026-01-26 02:30 UTC,New Orleans Pelicans,Trey MurphyIII,OUT,Back\n"
         "2026-01-26 17:30 UTC,Sacramento Kings,Zach LaVine,Questionable,Hand\n"
         "2026-01-26 17:30 UTC,Sacramento Kings,Derrick JonesJr.,OUT,\n"
+        "2026-01-26 17:30 UTC,Portland Trail Blazers,Jusuf NurkićII,OUT,\n"
     )
     read = loader.read("injuries", "nba.injury_report", text)
 
@@ -428,6 +474,7 @@ def test_injury_snapshots_cut_glued_suffixes(loader: Loader) -> None:
         ("treymurphy", "OUT", date(2026, 1, 25), "2026-01-26 02:30:00"),
         ("zachlavine", "QUESTIONABLE", date(2026, 1, 26), "2026-01-26 17:30:00"),
         ("derrickjones", "OUT", date(2026, 1, 26), "2026-01-26 17:30:00"),
+        ("jusufnurkic", "OUT", date(2026, 1, 26), "2026-01-26 17:30:00"),
     ]
 
 

@@ -108,7 +108,7 @@ END
 abs({typed}) < 100 OR abs({typed}) > 1000000
 
 -- name: possible_price
-'is no American odds; expected -100 and below or 100 and above, such as -110'
+'is no American odds; expected -100 and below or 100 and above, such as -110 for decimal odds of 1.91'
 
 -- name: broken_date
 {typed} < DATE '1946-01-01' OR {typed} > CAST({latest} AS DATE)

@@ -155,7 +155,11 @@ class Contract:
         if name in self.given:
             if field.parse != "text":
                 unread = f"{text} IS NOT NULL AND {typed} IS NULL"
-                found.append(Check(name, text, unread, self._fill(f"expected_{field.parse}", text, typed)))
+                # What is read as a whole number and has a rule is odds: the rule says more of what was expected.
+                expected = (
+                    f"possible_{field.rule}" if field.parse == "integer" and field.rule else f"expected_{field.parse}"
+                )
+                found.append(Check(name, text, unread, self._fill(expected, text, typed)))
             if field.rule:
                 broken = f"({self._fill(f'broken_{field.rule}', text, typed)})"
                 found.append(Check(name, text, broken, self._fill(f"possible_{field.rule}", text, typed)))

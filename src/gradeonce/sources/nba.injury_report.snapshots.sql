@@ -4,7 +4,7 @@
 -- Snapshots of the report without match-ups: the game's date is taken to be the league's date of the report. A suffix
 -- that the parser glued to the name ("Trey MurphyIII") is cut off; one player comes again in each snapshot.
 SELECT
-    regexp_replace(player, '([a-z])(Jr\.?|Sr\.?|I{2,3}|IV)$', '\1 \2') AS player_name,
+    regexp_replace(player, '(\p{Ll})(Jr\.?|Sr\.?|I{2,3}|IV)$', '\1 \2') AS player_name,
     league_date(replace(report_updated_utc, ' UTC', '+00')) AS game_date,
     status,
     reason,

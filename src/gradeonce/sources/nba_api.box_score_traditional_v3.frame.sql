@@ -25,5 +25,5 @@ FROM (
     SELECT *, list_distinct(list(teamTricode) OVER (PARTITION BY gameId)) AS game_teams FROM {rows}
 ) AS line
 LEFT JOIN (
-    SELECT nba_game_id(game_id) AS game_id, any_value(game_date) AS game_date FROM {games} GROUP BY ALL
+    SELECT nba_game_id(game_id) AS game_id, max(game_date) AS game_date FROM {games} GROUP BY ALL
 ) AS game ON game.game_id = nba_game_id(line.gameId)

@@ -28,5 +28,5 @@ FROM (
 ) AS line
 LEFT JOIN (SELECT id, any_value(full_name) AS full_name FROM {players} GROUP BY id) AS person ON person.id = line.player
 LEFT JOIN (
-    SELECT nba_game_id(game_id) AS game_id, any_value(game_date) AS game_date FROM {games} GROUP BY ALL
+    SELECT nba_game_id(game_id) AS game_id, max(game_date) AS game_date FROM {games} GROUP BY ALL
 ) AS game ON game.game_id = nba_game_id(line.game_id)

@@ -1,5 +1,5 @@
 -- kind: lines
--- about: Player props of The Odds API, as JSON or flattened: a row a side, or both prices in a row.
+-- about: Player props of The Odds API, as JSON or flattened, a row a side or both prices in a row; odds American or decimal.
 -- needs: outcomes_name, outcomes_description, outcomes_price, outcomes_point, commence_time, home_team, away_team, bookmakers.key, bookmakers.markets.key
 -- optional: bookmakers.markets.last_update
 -- Flattened by name, one row a side: over and under of a line become one. A book may offer several lines (alternates).

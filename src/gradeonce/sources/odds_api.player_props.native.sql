@@ -1,7 +1,7 @@
 -- kind: lines
 -- needs: timestamp, data
--- The JSON of the historical event endpoint as it comes: one event with its bookmakers, markets and outcomes nested. Odds
--- may be decimal (1.8) or American (-125); decimal ones become American. The instant is the market's last update.
+-- The JSON of the historical event endpoint as it comes: one event with its bookmakers, markets and outcomes nested. The
+-- instant is the market's last update.
 SELECT
     player AS player_name,
     game_code(league_date(commence_time), away_team, home_team) AS game_id,
@@ -9,8 +9,8 @@ SELECT
     market,
     bookmaker,
     line AS line_value,
-    max(american) FILTER (WHERE side = 'over') AS over_price,
-    max(american) FILTER (WHERE side = 'under') AS under_price,
+    max_by(american, coalesce(TRY_CAST(american AS DECIMAL(18, 9)), 0)) FILTER (WHERE side = 'over') AS over_price,
+    max_by(american, coalesce(TRY_CAST(american AS DECIMAL(18, 9)), 0)) FILTER (WHERE side = 'under') AS under_price,
     observed_at,
     commence_time AS tipoff_at,
     any_value(_file) AS _file,
@@ -21,12 +21,7 @@ FROM (
         lower(outcome ->> 'name') AS side,
         outcome ->> 'description' AS player,
         outcome ->> 'point' AS line,
-        real_price(bookmaker, CASE
-            WHEN abs(TRY_CAST(outcome ->> 'price' AS DECIMAL(18, 9))) >= 100 THEN TRY_CAST(outcome ->> 'price' AS DECIMAL(18, 9))
-            WHEN TRY_CAST(outcome ->> 'price' AS DECIMAL(18, 9)) >= 2
-            THEN CAST(round((TRY_CAST(outcome ->> 'price' AS DECIMAL(18, 9)) - 1) * 100) AS DECIMAL(18, 9))
-            ELSE CAST(round(-100 / (TRY_CAST(outcome ->> 'price' AS DECIMAL(18, 9)) - 1)) AS DECIMAL(18, 9))
-        END) AS american
+        real_price(bookmaker, outcome ->> 'price') AS american
     FROM (
         SELECT
             * EXCLUDE (quote),

@@ -16,6 +16,11 @@ CREATE OR REPLACE TEMP MACRO instant_of(written) AS
 -- Purpose: the date where the league plays, of an instant: a tip-off at 7 pm Eastern carries the next day's UTC date.
 CREATE OR REPLACE TEMP MACRO league_date(written) AS CAST(timezone({league_timezone}, instant_of(written)) AS DATE)
 
+-- name: utc_unless_told
+-- Purpose: an instant's text as it stands if it says its offset, else as one of UTC.
+CREATE OR REPLACE TEMP MACRO utc_unless_told(written) AS
+    CASE WHEN regexp_matches(written, ':\d{2}(\.\d+)? ?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$') THEN written ELSE written || '+00' END
+
 -- name: team_code
 -- Purpose: a team's NBA abbreviation, from its NBA id, full name or another site's abbreviation; what is not known (a national
 -- team, a club of another league) keeps its letters.
@@ -63,12 +68,30 @@ CREATE OR REPLACE TEMP MACRO opponent_of(team, home, away) AS
 CREATE OR REPLACE TEMP MACRO book_key(bookmaker) AS
     nullif(regexp_replace(lower(bookmaker), '[^a-z0-9_]', '', 'g'), '')
 
+-- name: american_price
+-- Purpose: American odds of decimal ones (1.8 is -125, 2.5 is 150) and of "even"; other texts stay, to be judged as they
+-- stand. No American odds lie between 1 and 100, so none is taken for decimal ones.
+CREATE OR REPLACE TEMP MACRO american_price(price) AS
+    CASE
+        WHEN lower(price) IN ('even', 'evens', 'ev') THEN '100'
+        WHEN TRY_CAST(price AS DECIMAL(18, 9)) <= 1 OR TRY_CAST(price AS DECIMAL(18, 9)) >= 100 THEN price
+        WHEN TRY_CAST(price AS DECIMAL(18, 9)) >= 2
+        THEN CAST(CAST(round((TRY_CAST(price AS DECIMAL(18, 9)) - 1) * 100) AS BIGINT) AS VARCHAR)
+        WHEN TRY_CAST(price AS DECIMAL(18, 9)) > 1
+        THEN CAST(CAST(round(-100 / (TRY_CAST(price AS DECIMAL(18, 9)) - 1)) AS BIGINT) AS VARCHAR)
+        ELSE price
+    END
+
 -- name: real_price
 -- Purpose: American odds, or nothing where a pick'em book stands: its -137, 100 or -10000 fills a field, nobody is paid so.
 CREATE OR REPLACE TEMP MACRO real_price(bookmaker, price) AS
-    CASE WHEN book_key(bookmaker) NOT IN ('prizepicks', 'underdog', 'betr_us_dfs', 'pick6', 'sleeper') THEN price END
+    CASE WHEN book_key(bookmaker) NOT IN ('prizepicks', 'underdog', 'betr_us_dfs', 'pick6', 'sleeper')
+    THEN american_price(CAST(price AS VARCHAR)) END
 
 -- name: nba_game_id
--- Purpose: the ten digits of an NBA game id, also where a spreadsheet took the zeros in front.
+-- Purpose: the ten digits of an NBA game id, also where a spreadsheet took the zeros in front, or made it a number (22200001.0).
 CREATE OR REPLACE TEMP MACRO nba_game_id(game_id) AS
-    CASE WHEN regexp_full_match(game_id, '\d{8,10}') THEN lpad(game_id, 10, '0') ELSE game_id END
+    CASE
+        WHEN regexp_full_match(game_id, '\d{8,10}(\.0)?') THEN lpad(split_part(game_id, '.', 1), 10, '0')
+        ELSE game_id
+    END
