@@ -268,6 +268,7 @@ BAD = [
     ({"created_at": "noon"}, "created_at: 'noon' is not an instant; expected ISO 8601 with an offset"),
     ({"tipoff_at": "2099-01-17T00:00:00Z"}, "tipoff_at: '2099-01-17T00:00:00Z' is impossible; instants run from"),
     ({"player_name": ""}, "player_lookup: empty where a player is required; give player_lookup or player_name"),
+    ({"player_name": "A\0B"}, "player_name: 'A␀B' holds a NUL character"),
     ({"player_name": "Никола"}, "player_name: 'Никола' holds no letter from a to z"),
 ]
 

@@ -9,6 +9,7 @@ import click
 
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, number, say
+from gradeonce.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from gradeonce.adopt import AdoptReport
@@ -48,7 +49,7 @@ def adopt(
     from gradeonce.adopt import AdoptOptions
 
     options = AdoptOptions(select=select, timezone=timezone, ignore_extra=ignore_extra, dry_run=dry_run)
-    with open_from_context(ctx) as book:
+    with open_from_context(ctx) as book, waiting(f"adopting {what[0]}"):
         report = book.adopt(what[0] if len(what) == 1 else list(what), options)
     if as_json:
         emit_json(adopt_document(report))

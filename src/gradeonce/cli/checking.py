@@ -12,8 +12,11 @@ from gradeonce.cli.alerts import announced_document
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import emit_json, tell_announced
+from gradeonce.cli.waiting import waiting
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from gradeonce.checks import CheckStatus
 
 PIPED_WIDTH = 200
@@ -73,12 +76,13 @@ def check(
                 checks.history_text(history, width=width)
             )
             return ExitCode.DONE
+        dates: tuple[date | str | None, date | str | None] = (start, end)
         if last is not None:
             first, today = parse_span(last, clock=book.clock, timezone=book.settings.timezone)
             # Counted back from yesterday: today's games are not over.
-            report = book.check(start=first - timedelta(days=1), end=today - timedelta(days=1), only=only, alert=alert)
-        else:
-            report = book.check(day, start=start, end=end, only=only, alert=alert)
+            dates = (first - timedelta(days=1), today - timedelta(days=1))
+        with waiting("running the checks"):
+            report = book.check(day, start=dates[0], end=dates[1], only=only, alert=alert)
     if show_query:
         click.echo(report.results[0].query)
     elif as_json:

@@ -9,6 +9,7 @@ import click
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table, number, say
+from gradeonce.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from gradeonce.dedupe import Applied, Backup, Plan, RolledBack, Verified
@@ -65,7 +66,7 @@ def plan(
 
     The plan gets a name; `gradeonce dedupe apply NAME` does exactly what it showed, or nothing if the rows have moved.
     """
-    with open_from_context(ctx) as book:
+    with open_from_context(ctx) as book, waiting("looking for copies"):
         found = book.dedupe_plan(
             table, key=_names(key), keep=keep, by=by, partitions=list(partitions) if partitions else None
         )
@@ -89,7 +90,7 @@ def apply(ctx: click.Context, plan_id: str, wait: float | None, as_json: bool) -
     What would stand is held against the plan before the commit: rows removed, rows kept, no key more or less. If
     anything differs, or somebody published meanwhile, nothing happens. Run again, it says that it is done.
     """
-    with open_from_context(ctx) as book:
+    with open_from_context(ctx) as book, waiting("removing copies"):
         done = book.dedupe_apply(plan_id, wait_seconds=wait)
     if as_json:
         emit_json(applied_document(done))

@@ -6,6 +6,7 @@ import click
 
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, number
+from gradeonce.cli.waiting import waiting
 
 
 @click.group()
@@ -31,7 +32,7 @@ def verify(ctx: click.Context, deep: bool, head: str | None, as_json: bool) -> N
     """
     from gradeonce.ledger import verify as verify_ledger
 
-    with open_from_context(ctx) as book:
+    with open_from_context(ctx) as book, waiting("verifying the ledger"):
         proof = verify_ledger(book.warehouse, deep=deep, head=head)
     if as_json:
         emit_json(

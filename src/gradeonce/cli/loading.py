@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table, number
 from gradeonce.cli.reading_options import reading_options
+from gradeonce.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from gradeonce.load import LoadOptions, LoadReport
@@ -37,13 +39,18 @@ def load(
 
     CSV, Parquet, JSON or JSON lines, plain or gzipped. The same content twice lands once.
     """
-    with open_from_context(ctx) as book:
+    with open_from_context(ctx) as book, waiting(f"loading {kind} from {named(files)}"):
         report = book.load(kind, files, options)
     if as_json:
         emit_json(load_document(report))
     else:
         for line in load_lines(report):
             click.echo(line)
+
+
+def named(files: Sequence[Path]) -> str:
+    """Return the files as a message names them: the first, and how many more."""
+    return files[0].name + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
 def load_document(report: LoadReport) -> dict[str, object]:
@@ -73,7 +80,8 @@ def load_lines(report: LoadReport) -> list[str]:
     lines = [f"{report.kind}: {number(report.rows)} rows landed{dates}{span} ({report.load_id})"]
     lines[0] += f"; {number(report.rows_read)} read"
     if report.status == "nothing_new":
-        lines = [f"{report.kind}: nothing new; {number(report.rows_read)} rows read"]
+        what = "nothing new" if report.known else "nothing landed"
+        lines = [f"{report.kind}: {what}; {number(report.rows_read)} rows read"]
     if report.known:
         lines.append(f"  {number(report.known)} stood already, the very same")
     if report.repeated:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gradeonce.cli.loading import named
 from gradeonce.cli.main import open_from_context
 from gradeonce.cli.output import SCHEMA_VERSION, emit_json, emit_table, number
 from gradeonce.cli.reading_options import reading_options
+from gradeonce.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from gradeonce.load import LoadOptions
@@ -46,7 +48,7 @@ def write(
     Files are read as `load predictions` reads them. Workers do not wait for each other, and nobody grades what is only
     staged. The same content twice is staged once.
     """
-    with open_from_context(ctx) as book:
+    with open_from_context(ctx) as book, waiting(f"staging {named(files)}"):
         report = book.stage_write(files, batch=batch, worker=worker, options=options)
     if as_json:
         emit_json({"schema_version": SCHEMA_VERSION, **asdict(report)})

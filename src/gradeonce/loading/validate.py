@@ -160,6 +160,10 @@ class Contract:
                     f"possible_{field.rule}" if field.parse == "integer" and field.rule else f"expected_{field.parse}"
                 )
                 found.append(Check(name, text, unread, self._fill(expected, text, typed)))
+            else:
+                # A NUL can be kept in a file and not in PostgreSQL; it comes of UTF-16 and of broken exports.
+                shown = f"replace({text}, chr(0), '␀')"
+                found.append(Check(name, shown, f"contains({text}, chr(0))", "'holds a NUL character'"))
             if field.rule:
                 broken = f"({self._fill(f'broken_{field.rule}', text, typed)})"
                 found.append(Check(name, text, broken, self._fill(f"possible_{field.rule}", text, typed)))
