@@ -76,6 +76,14 @@ class PartitionRun:
     is_unlocked: bool = False
 
 
+class _Further(Exception):
+    """Further dates belong to those in hand. Nothing was published, and their leases are needed, too."""
+
+    def __init__(self, dates: Collection[str]) -> None:
+        super().__init__(", ".join(sorted(dates)))
+        self.dates = frozenset(dates)
+
+
 @dataclass(frozen=True)
 class Grader:
     """Grades dates of one book.
@@ -107,7 +115,11 @@ class Grader:
             LeaseLost, PublishConflict, ValidationFailed, InputError, WarehouseError: See `publish`.
         """
         partitions = [day.isoformat() for day in sorted(days)]
-        linked = self.linked(partitions)
+        return self._with_linked(partitions, lambda linked: self._grade(partitions, linked, wait_seconds))
+
+    def _grade(
+        self, partitions: Sequence[str], linked: Sequence[str], wait_seconds: float | None
+    ) -> list[PartitionRun]:
         waits: dict[str, float] = {}
         taken_over: set[str] = set()
 
@@ -140,7 +152,23 @@ class Grader:
     def preview(self, days: Sequence[date]) -> list[PartitionRun]:
         """Do everything but the commit, and say what it would have changed."""
         partitions = [day.isoformat() for day in sorted(days)]
-        return self._publish(partitions, self.linked(partitions), tokens=None, guard=None, waits={}, dry_run=True)
+        return self._with_linked(
+            partitions,
+            lambda linked: self._publish(partitions, linked, tokens=None, guard=None, waits={}, dry_run=True),
+        )
+
+    def _with_linked(
+        self, partitions: Sequence[str], grade: Callable[[Sequence[str]], list[PartitionRun]]
+    ) -> list[PartitionRun]:
+        """Grade these dates with those that are linked to them, and once more with those that turn out to be."""
+        found: frozenset[str] = frozenset()
+        for _ in range(ATTEMPTS):
+            try:
+                return grade(sorted({*self.linked(partitions), *found} - set(partitions)))
+            except _Further as further:
+                found |= further.dates
+                _log.info("grade_again first=%s further=%s", partitions[0], further)
+        raise PublishConflict("Games are moved between dates all the time.", hint="Run the same command again.")
 
     def bytes_to_read(self, estimator: Estimator, days: Sequence[date]) -> int:
         """Return the bytes that grading these dates in one publish would read from the inputs; nothing is read.
@@ -149,7 +177,8 @@ class Grader:
         """
         partitions = [day.isoformat() for day in days]
         query = self._query(partitions, rules.RuleSettings.of(self.settings), "estimate", elsewhere=())
-        looked_up = (PREDICTIONS, ACTUALS)
+        # The first twice: before the leases and under them.
+        looked_up = (PREDICTIONS, PREDICTIONS, ACTUALS)
         shared = sum(estimator.sharing(table, "game_id", PREDICTIONS, partitions) for table in looked_up)
         return estimator.staging(query) + shared
 
@@ -195,6 +224,7 @@ class Grader:
             watched = [partition for partition in linked if partition not in standing]
             try:
                 runs = self._publish_once(
+                    asked,
                     partitions,
                     watched,
                     tokens=tokens,
@@ -212,6 +242,7 @@ class Grader:
 
     def _publish_once(
         self,
+        asked: Sequence[str],
         partitions: Sequence[str],
         watched: Sequence[str],
         *,
@@ -237,6 +268,13 @@ class Grader:
             late = {p for p in partitions if lease_key(ACCURACY, p) in taken_over}
             return judge_staged(stage, partitions, query, waited, seconds, taken_over=late)
 
+        def refuse_further() -> None:
+            # A game may have been moved since the dates were chosen: a key of it could then come to stand on two dates.
+            further = set(self.linked(asked)) - {*partitions, *watched}
+            further.update(self._picked_beyond(asked, partitions, watched))
+            if further:
+                raise _Further(further)
+
         published = publish(
             self.warehouse,
             ACCURACY,
@@ -251,6 +289,7 @@ class Grader:
             derived=derived_from_grades(),
             judge=judged,
             reason_sql=rules.reason_sql(),
+            on_based=refuse_further,
             guard=guard,
             dry_run=look if dry_run else None,
             clock=self.clock,
@@ -261,6 +300,21 @@ class Grader:
             replace(_run(published[partition], run_id, waits, duration), changes=tuple(changes.get(partition, ())))
             for partition in partitions
         ]
+
+    def _picked_beyond(self, asked: Sequence[str], partitions: Sequence[str], watched: Sequence[str]) -> list[str]:
+        """Return the dates that hold a grade of a pick which is made on ours, too, and that are not among them.
+
+        Those that share a game with the dates asked for are among them; this is about games of the others.
+        """
+        others = sorted(set(partitions) - set(asked))
+        beyond = set(self.linked(others)) - {*partitions, *watched} if others else set()
+        if not beyond:
+            return []
+        graded = [f.partition for f in self.warehouse.all_fences(ACCURACY) if f.rows and f.partition in beyond]
+        if not graded:
+            return []
+        with self.warehouse.reader({ACCURACY.name: tuple(graded), PREDICTIONS.name: tuple(others)}) as reader:
+            return [partition for (partition,) in reader.query(*rules.picked_on(others, graded)).rows]
 
     def _query(
         self, partitions: Sequence[str], rule_settings: rules.RuleSettings, run_id: str, *, elsewhere: Sequence[str]

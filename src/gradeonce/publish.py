@@ -142,6 +142,7 @@ def publish(
     reason_sql: str = "'content changed'",
     copies: Copies = Copies.NONE,
     expected: Mapping[str, Fence] | None = None,
+    on_based: Callable[[], None] | None = None,
     guard: Callable[[], None] | None = None,
     dry_run: Callable[[Stage, Sequence[str], Sequence[str]], None] | None = None,
     clock: Clock | None = None,
@@ -160,7 +161,8 @@ def publish(
         tokens: Fencing token per partition, from its lease; None takes them from the fences (no lease is held: then
             the sequence numbers alone keep two publishes apart).
         watched: Further partitions of the table that hold no rows and must hold none until the commit, because the
-            rows staged here are right only then.
+            rows staged here are right only then. Their fences move with the others, so whoever is about to publish one
+            of them starts again, and can look what was published here.
         holder: Who publishes, for the ledger.
         kind: Kind of the ledger entry.
         validations: Rules beside the built-in ones (key unique, nothing null where forbidden, no foreign partition).
@@ -172,6 +174,8 @@ def publish(
         copies: Where several rows of one key may stand. For anything but `none` the rows are put exactly as they were
             staged, stamps and all, and only the partition column must not be null: these are rows that stood before.
         expected: Fences as the caller knows them: a partition that has moved since is refused.
+        on_based: Called each time that the fences were read, before anything is staged: whoever publishes one of these
+            partitions later makes this publish start again. Raises if they are the wrong ones.
         guard: Called just before the commit; raises if the caller's leases are lost.
         dry_run: Stage, validate and compare, then stop: the result says what a publish would have done. Called with
             the stage, the partitions to be replaced, and those of them that hold rows now, whose differences are in
@@ -207,11 +211,13 @@ def publish(
         if landed is not None:
             return landed
         bases = {partition: fences[partition] for partition in partitions}
+        if on_based is not None:
+            on_based()
         on_step("publish.based")
         _refuse_unexpected(bases, expected or {})
         used = {partition: fence.token for partition, fence in bases.items()} if tokens is None else tokens
         _refuse_stale(table, bases, used)
-        watches = [_watch(fences[partition]) for partition in watched]
+        watches = [_refuse_filled(fences[partition]) for partition in watched]
         # Read after our own: whoever commits in between moves ours too, and is noticed.
         followers = [
             _Follower(follows, fences_of(warehouse, follows.table, partitions, makes=dry_run is None))
@@ -252,10 +258,10 @@ def fences_of(warehouse: Warehouse, table: Table, partitions: Sequence[str], *, 
     return {partition: standing.get(partition, Fence(table.name, partition)) for partition in partitions}
 
 
-def _watch(fence: Fence) -> Move:
+def _refuse_filled(fence: Fence) -> Fence:
     if fence.rows:
         raise PublishConflict(f"{fence.table} {fence.partition} was published while we worked.", hint="Run it again.")
-    return Move(fence.table, fence.partition, Change.WATCH, None, fence.seq, 0, "")
+    return fence
 
 
 def _refuse_unexpected(bases: Mapping[str, Fence], expected: Mapping[str, Fence]) -> None:
@@ -343,7 +349,7 @@ class _Work:
     bases: Mapping[str, Fence]
     tokens: Mapping[str, int]
     has_leases: bool
-    watches: Sequence[Move]
+    watches: Sequence[Fence]
     run_id: str
     holder: str
     kind: str
@@ -386,6 +392,8 @@ class _Work:
         for follower, steps in derived:
             following += [steps[partition] for partition in moves]
             drafts += [self._derived_draft(follower, steps[p]) for p in moves if steps[p].change is Change.REPLACE]
+        watches = [Move(f.table, f.partition, Change.KEEP, None, f.seq, 0, f.content_hash) for f in self.watches]
+        drafts += [self._watch_draft(fence) for fence in self.watches]
         if guard is not None:
             guard()
 
@@ -395,7 +403,7 @@ class _Work:
 
         if not moves:
             return told([])
-        stepping = [*moves.values(), *following, *self.watches]
+        stepping = [*moves.values(), *following, *watches]
         try:
             return told(stage.commit(stepping, drafts, copies=self.copies, on_step=on_step))
         except PublishConflict:
@@ -455,6 +463,19 @@ class _Work:
             content_hash=move.content_hash,
             holder=self.holder,
             details={"follows": self.table.name},
+        )
+
+    def _watch_draft(self, fence: Fence) -> EntryDraft:
+        return EntryDraft(
+            kind="watch",
+            run_id=self.run_id,
+            table=fence.table,
+            partition=fence.partition,
+            status="empty",
+            token=fence.token,
+            seq=fence.seq + 1,
+            content_hash=fence.content_hash,
+            holder=self.holder,
         )
 
     def _draft(self, move: Move, details: Mapping[str, Any], revised: Revised | None) -> EntryDraft:

@@ -21,7 +21,16 @@ from acceptance.command import Command
 from acceptance.test_golden_cases import CASES, DAY, GIVEN, GOLDEN
 from gradeonce.errors import UsageError
 from gradeonce.model import Query
-from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, REVISIONS, ROW_TABLES, SMALL_TABLES, VIEWS
+from gradeonce.schema import (
+    ACCURACY,
+    ACTUALS,
+    DAILY_PERFORMANCE,
+    PREDICTIONS,
+    REVISIONS,
+    ROW_TABLES,
+    SMALL_TABLES,
+    VIEWS,
+)
 from gradeonce.statements import statement, statements
 from gradeonce.views import view_texts
 from gradeonce.warehouses.bigquery import layout
@@ -146,9 +155,14 @@ def judge(connection: Connection, sql: str, params: Mapping[str, Any]) -> str:
 APART = {
     # A folder writes the key as JSON in words of its own.
     ("gradeonce.rules", "validate.sql", "first_changes"): ("{}", {"key_json": "'{}'"}, {"dates": [date(2026, 1, 17)]}),
+    # Asked only about games that were moved twice.
+    ("gradeonce.rules", "select.sql", "picked_on"): (
+        "{}", {"grades": ACCURACY.name, "predictions": PREDICTIONS.name},
+        {"graded": [date(2026, 1, 17)], "dates": [date(2026, 1, 18)]},
+    ),
     # An expression that goes to the comparison of what is staged with what stands.
     ("gradeonce.rules", "revise.sql", "reason"): ("SELECT {} FROM old JOIN staged AS new USING (row_key)", {}, {}),
-}
+}  # fmt: skip
 """Statements of the core's that a folder is asked otherwise: what is around them, slots and values."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import gradeonce
-from builders import sums_off
+from builders import ledger_findings, sums_off
 from gradeonce.backfill import GradeReport
 
 PREDICTIONS = "system_id,player_lookup,game_id,game_date,predicted_value,line_value,recommendation,created_at\n"
@@ -120,3 +120,55 @@ def test_two_dates_of_one_game_graded_at_once_hold_no_key_twice(tmp_path: Path) 
         with gradeonce.open(path) as book:
             assert grades(book) == [("2026-01-29", "waiting", "win")]
             assert book.sql(f"SELECT 1 FROM prediction_accuracy GROUP BY {KEY} HAVING count(*) > 1").rows == []
+
+
+def test_games_that_link_dates_in_a_chain_have_one_grade_each(book: gradeonce.Book, tmp_path: Path) -> None:
+    """Grading the first of three dates grades the second with it; the third shares another game with that one."""
+    predict(
+        book,
+        tmp_path,
+        "s,moved,0022500528,2026-01-10,20,18.5,OVER,2026-01-10T15:00:00Z",
+        "s,played,0022500528,2026-01-10,21,18.5,OVER,2026-01-10T15:00:00Z",
+        "s,late,0022500530,2026-01-10,20,18.5,OVER,2026-01-10T15:00:00Z",
+        "s,late,0022500530,2026-01-12,20,18.5,OVER,2026-01-12T15:00:00Z",
+    )
+    play(book, tmp_path, "late,0022500530,2026-01-12,30,30")
+
+    for day in ("2026-01-12", "2026-01-10", "2026-01-08"):
+        book.grade(day)
+
+    assert book.sql(f"SELECT 1 FROM prediction_accuracy GROUP BY {KEY} HAVING count(*) > 1").rows == []
+    stands = grades(book)
+    assert ("2026-01-12", "late", "win") in stands
+    assert "published" not in statuses(book.grade(all_dates=True)).values()
+    assert grades(book) == stands
+
+
+@pytest.mark.parametrize("step", ["grade.leased", "publish.compared"])
+def test_a_game_that_moves_while_its_date_is_graded_has_one_grade(step: str, tmp_path: Path) -> None:
+    """Its picks for the new date come, and are graded, after the first run has looked what else it must grade."""
+    path = tmp_path / "book"
+    gradeonce.create(path)
+    reached: list[str] = []
+
+    def move(name: str) -> None:
+        if name == step and not reached:
+            reached.append(name)
+            with gradeonce.open(path, store="off") as neighbour:
+                predict(neighbour, tmp_path, "s,waiting,0022500529,2026-01-29,21,18.5,OVER,2026-01-29T15:00:00Z")
+                play(neighbour, tmp_path, "waiting,0022500529,2026-01-29,30,30")
+                neighbour.grade("2026-01-29")
+
+    with gradeonce.open(path, store="off", on_step=move) as book:
+        predict(
+            book,
+            tmp_path,
+            "s,played,0022500528,2026-01-08,20,18.5,OVER,2026-01-08T15:00:00Z",
+            "s,waiting,0022500529,2026-01-08,20,18.5,OVER,2026-01-08T15:00:00Z",
+        )
+        play(book, tmp_path, "played,0022500528,2026-01-08,25,30")
+        book.grade("2026-01-08")
+
+        assert reached == [step]
+        assert ledger_findings(book.warehouse) == ()
+        assert grades(book) == [("2026-01-08", "played", "win"), ("2026-01-29", "waiting", "win")]

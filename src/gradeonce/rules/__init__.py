@@ -6,7 +6,7 @@ with each grade: changing a rule is a breaking change, and the version must rise
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import Any
 
 from gradeonce.config import Settings
 from gradeonce.publish import Validation
-from gradeonce.schema import ACCURACY
+from gradeonce.schema import ACCURACY, PREDICTIONS
 from gradeonce.statements import fill, statement, statements
 
 RULES_VERSION = 1
@@ -81,6 +81,18 @@ def counted_sql(predictions: str) -> str:
     candidates = candidates_sql(f"({statement(__package__, 'select.sql', 'narrow', predictions=predictions)})")
     selected = statement(__package__, "select.sql", "selected", candidates=f"({candidates})")
     return statement(__package__, "select.sql", "counted", selected=f"({selected})", predictions=predictions)
+
+
+def picked_on(predicted: Sequence[str], graded: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the SELECT, and its values, of the dates that hold a grade of a pick which is made on other dates, too.
+
+    Args:
+        predicted: Those other dates.
+        graded: The dates to choose from.
+    """
+    text = statement(__package__, "select.sql", "picked_on", grades=ACCURACY.name, predictions=PREDICTIONS.name)
+    names = {"dates": predicted, "graded": graded}
+    return text, {name: [date.fromisoformat(day) for day in days] for name, days in names.items()}
 
 
 def grading_sql(tables: Mapping[str, str]) -> str:

@@ -72,3 +72,12 @@ SELECT w.*, s.is_final_line,
     CAST(CASE WHEN w.confidence_score > 1 THEN w.confidence_score / 100 ELSE w.confidence_score END AS DECIMAL(18, 9))
         AS confidence
 FROM {selected} s JOIN {predictions} w ON w.load_id = s.load_id AND w.load_row = s.load_row
+
+-- name: picked_on
+-- The dates, of those given, that hold a grade of a pick which is made on other dates, too.
+SELECT DISTINCT CAST(g.game_date AS VARCHAR) AS partition
+FROM {grades} g
+JOIN {predictions} p
+    ON p.system_id = g.system_id AND p.player_lookup = g.player_lookup AND p.game_id = g.game_id AND p.market = g.market
+WHERE g.game_date = ANY($graded) AND p.game_date = ANY($dates)
+ORDER BY 1
