@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from gradeonce.backfill import GradeReport
 from gradeonce.cli.grading import estimate_document
 from gradeonce.cli.main import run
 from gradeonce.cli.migrating import migration_document
+from gradeonce.collecting import CollectReport
 from gradeonce.dedupe import Applied, Backup, Finding, Plan, PlannedPartition, RolledBack, SampleKey, Verified
 from gradeonce.estimating import CostEstimate
 from gradeonce.gcp.deploy import Removal, StepDone
@@ -37,6 +39,7 @@ from gradeonce.reports import explanation
 from gradeonce.simulation import simulate_season
 from gradeonce.staging import ConsolidationReport, StagedBatch, StageReport, SweepReport
 from gradeonce.status import DateStatus
+from gradeonce.warehouses.base import Leftover
 
 INTRO = """# JSON
 
@@ -95,6 +98,7 @@ OWN: dict[str, dict[str, str]] = {
     "stage consolidate": {},
     "stage list": {"batches": "One for each."},
     "stage sweep": {},
+    "gc": {"files": "One for each.", "bytes": "Size; of all of them or of one."},
     "sources": {
         "sources": "One for each.",
         "name": "What `--source` takes; of a layout, its own name.",
@@ -321,6 +325,7 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "gcp rollback --everything": (Removal,),
     "gcp status": (StepDone,),
     "gcp verify": (Answer,),
+    "gc": (Leftover, CollectReport),
     "ledger verify": (LedgerProof,),
 }
 ROWS_OF_TABLES = {"runs", "revisions"}
@@ -407,6 +412,10 @@ def _documents() -> dict[str, list[Any]]:
         documents["gcp verify"] = [{"schema_version": 1, "bytes_billed": 0, "checks": [found]}]
         documents["gcp costs"] = [ask("gcp", "costs")]
         documents["gcp source"] = [ask("gcp", "source", "--source", str(folder / "code"))]
+        left = folder / "book" / "staging" / "left.parquet"
+        left.touch()
+        os.utime(left, (0, 0))
+        documents["gc"] = [ask("gc")]
         documents["ledger verify"] = [ask("ledger", "verify")]
         documents["ledger head"] = [ask("ledger", "head")]
         documents["an error"] = [ask("grade", "someday")]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gradeonce.alerts import Announced, Problem
     from gradeonce.alerts.deliver import Sent
     from gradeonce.checks import CheckReport
+    from gradeonce.collecting import CollectReport
     from gradeonce.dedupe import Applied, Dropped, Plan, RolledBack
     from gradeonce.load import LoadOptions, LoadReport
     from gradeonce.migrate import MigrateOptions, MigrationReport
@@ -55,7 +56,7 @@ class Book(ReadableBook):
         """
         from gradeonce.load import LoadOptions, load_files
 
-        return load_files(
+        report = load_files(
             self.warehouse,
             self.settings,
             self.clock,
@@ -64,6 +65,8 @@ class Book(ReadableBook):
             options or LoadOptions(),
             on_step=self._on_step,
         )
+        self._collect_when_due()
+        return report
 
     def grade(
         self,
@@ -97,9 +100,12 @@ class Book(ReadableBook):
 
         def grade() -> GradeReport:
             days = self._days(day, start, end, all_dates)
-            return grade_dates(
+            report = grade_dates(
                 self._grader(), days, dry_run=dry_run, wait_seconds=wait_seconds, on_progress=on_progress
             )
+            if not dry_run:
+                self._collect_when_due()
+            return report
 
         if dry_run or not (self.settings.on_grade if alert is None else alert):
             return grade()
@@ -318,6 +324,26 @@ class Book(ReadableBook):
         from gradeonce.staging import sweep
 
         return sweep(self._staging(), batch, apply=apply)
+
+    def gc(self, *, apply: bool = False) -> CollectReport:
+        """Remove files that no reader sees: leftovers of runs that died, and rows that were replaced long ago.
+
+        How long each is kept is in `[warehouse]`. `load` and `grade` do this by themselves once a day.
+
+        Args:
+            apply: Remove them; without it only say what would go.
+
+        Raises:
+            WarehouseError: If a file cannot be removed; nobody reads it, and the next call comes by it again.
+        """
+        from gradeonce.collecting import collect
+
+        return collect(self.warehouse, self.settings, self.clock, apply=apply, on_step=self._on_step)
+
+    def _collect_when_due(self) -> None:
+        from gradeonce.collecting import collect_when_due
+
+        collect_when_due(self.warehouse, self.settings, self.clock, on_step=self._on_step)
 
     def break_lease(self, key: str, *, token: int, reason: str = "") -> str:
         """Release the lease of a holder that is certainly gone, and say so in the ledger. Return who held it.

@@ -53,6 +53,19 @@ class Settings:
         "warehouse", False, "Allow the book on NFS or SMB, whose file locks are not to be trusted."
     )
     minimum_free_megabytes: int = _setting("warehouse", 200, "Refuse to stage when less disk than this is free.")
+    version_days: float = _setting(
+        "warehouse", 30.0, "Days that the files of rows are kept after others have replaced them.", above=-1
+    )
+    leftover_hours: float = _setting(
+        "warehouse", 24.0, "Hours that files of runs that never finished are kept; longer than any run and any query."
+    )
+    collect_hours: float = _setting(
+        "warehouse",
+        24.0,
+        "After a `load` or `grade`, remove files past those times if it was not done for this many hours; "
+        "0: only `gradeonce gc --apply` does.",
+        above=-1,
+    )
     maximum_bytes_billed: int = _setting(
         "warehouse", 0, "BigQuery refuses a query that would bill more than this; 0 sets no limit.", above=-1
     )

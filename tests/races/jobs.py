@@ -232,6 +232,11 @@ def migrate(book: Book, on_step: Callable[[str], None], *, table: str) -> dict[s
     return {"status": book.migrate(table, MigrateOptions(apply=True)).status}
 
 
+def collect(book: Book, on_step: Callable[[str], None]) -> dict[str, Any]:
+    """Remove the files that nobody reads."""
+    return {"files": len(book.gc(apply=True).files)}
+
+
 def dedupe_apply(book: Book, on_step: Callable[[str], None], *, plan_id: str) -> dict[str, Any]:
     """Remove the copies that a plan names."""
     done = book.dedupe_apply(plan_id)
@@ -244,6 +249,7 @@ def dedupe_rollback(book: Book, on_step: Callable[[str], None], *, plan_id: str)
 
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "collect": collect,
     "dedupe_apply": dedupe_apply,
     "migrate": migrate,
     "dedupe_rollback": dedupe_rollback,

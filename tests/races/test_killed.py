@@ -52,6 +52,7 @@ LAND_STEPS = [
     "commit.ledgered",
     "commit.done",
 ]
+COLLECT_STEPS = ["collect.swept", "collect.forgotten", "collect.done"]
 COMMITTED = ("commit.done", "grade.released")
 """Steps past the commit: whoever dies there has published."""
 
@@ -75,9 +76,9 @@ def folder(corrected: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(corrected, tmp_path / "book"))
 
 
-def run_until(folder: Path, job: str, values: dict[str, Any], step: str = "") -> list[str]:
+def run_until(folder: Path, job: str, values: dict[str, Any], step: str = "", **settings: float) -> list[str]:
     """Run a job in a process of its own that kills itself at the step; return the steps if it lived."""
-    with child(folder, job, values, step=step, signal_name="SIGKILL", settings=SETTINGS) as process:
+    with child(folder, job, values, step=step, signal_name="SIGKILL", settings={**SETTINGS, **settings}) as process:
         answer = answer_of(process)
         assert process.returncode == (-signal.SIGKILL if step else 0), answer
         steps: list[str] = answer.get("steps", [])
@@ -141,3 +142,22 @@ def test_files_of_the_dead_are_never_read(folder: Path) -> None:
         book.grade(DAY)
         assert ledger_findings(book.warehouse) == ()
     assert not left & live_files(folder)
+
+
+def test_collecting_killed_at_a_step_removes_nothing_that_is_read(folder: Path) -> None:
+    """Two files of replaced rows and one leftover may go at once; whoever is killed, the next one removes the rest."""
+    at_once = {"version_days": 0.0, "leftover_hours": 1e-9}
+    with open_book(folder) as book:
+        book.grade(DAY)
+    for step in (*COLLECT_STEPS, ""):
+        copy = Path(shutil.copytree(folder, folder.with_name(step or "undisturbed")))
+        (copy / "staging" / "dead.parquet").write_bytes(b"rows")
+        assert run_until(copy, "collect", {}, step, **at_once) == ([] if step else COLLECT_STEPS)
+
+        assert points(copy) == [12] * PLAYERS
+        with open_book(copy, **at_once) as book:
+            left = 2 if step in ("collect.swept", "collect.forgotten") else 0
+            assert len(book.gc(apply=True).files) == left
+            assert ledger_findings(book.warehouse) == ()
+            assert book.sql("SELECT count(*) FROM ledger WHERE kind = 'gc'").rows == [(1,)]
+        assert files_of(copy) == live_files(copy)

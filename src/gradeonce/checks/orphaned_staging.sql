@@ -2,7 +2,7 @@
 -- number: 13
 -- severity: warn
 -- about: Nothing staged is left behind by a run that died.
--- fix: Merge a batch (`gradeonce stage consolidate --batch B`) or remove it (`gradeonce stage sweep`); files cost only space.
+-- fix: Merge a batch (`gradeonce stage consolidate --batch B`) or remove it (`gradeonce stage sweep`); files: `gradeonce gc`.
 
 -- name: considered
 -- Entries of the ledger: something was staged for each of them.

@@ -40,6 +40,7 @@ COMMANDS = {
     "adopt": ("adopting", "Bring in grades that somebody else made, as they stand."),
     "migrate": ("migrating", "Take over a table of grades that others kept, and say how its grades differ."),
     "dedupe": ("dedupe", "Find rows that stand more than once; remove the copies, or bring them back."),
+    "gc": ("collecting", "Remove files that nobody reads any more: leftovers, and versions replaced long ago."),
     "ledger": ("ledger", "Verify the hash chain and the data under it; show its head."),
     "gcp": ("gcp", "Deploy to Google Cloud; see how it stands, what it costs; verify it there; go back."),
     "torture": ("torture", "Break everything on purpose, and see whether the guarantees hold."),

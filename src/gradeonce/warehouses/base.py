@@ -179,6 +179,19 @@ class Leftover:
     made_at: datetime
 
 
+@dataclass(frozen=True)
+class Retention:
+    """How long is kept what no reader sees.
+
+    Attributes:
+        unfinished_before: What was staged and not published goes if it was last written before this instant.
+        replaced_before: The rows of a version go if all that shares a file with them was replaced before this instant.
+    """
+
+    unfinished_before: datetime
+    replaced_before: datetime
+
+
 class Estimator(Protocol):
     """Says what a warehouse that is paid by the byte would read, and reads nothing."""
 
@@ -358,6 +371,28 @@ class Warehouse(Protocol):
 
     def leftovers(self) -> list[Leftover]:
         """Return what was staged and not published, whoever staged it; a run under way has some, too."""
+        ...
+
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        apply: bool,
+        unless_since: datetime | None = None,
+        run_id: str = "",
+        holder: str = "",
+        on_step: OnStep,
+    ) -> list[Leftover]:
+        """Remove what no reader sees and nobody needs any more. Return what went.
+
+        Args:
+            retention: What is too young to go.
+            apply: False only says what would go.
+            unless_since: Do nothing if it was done since this instant; None: do it in any case.
+            run_id: Identity of the run, in the ledger, which has an entry if the rows of old versions went.
+            holder: Who does it, for the ledger.
+            on_step: Called as each step is reached.
+        """
         ...
 
     def close(self) -> None:

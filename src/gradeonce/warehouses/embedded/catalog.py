@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,21 @@ class LiveSegment:
     path: str
     segments_in_file: int
     rows: int
+
+
+@dataclass(frozen=True)
+class ReplacedFile:
+    """A file of which every partition has been replaced: no reader looks there any more.
+
+    Attributes:
+        path: Relative to the book.
+        bytes: Size.
+        replaced_at: When the last of its partitions was, as the ledger says.
+    """
+
+    path: str
+    bytes: int
+    replaced_at: str
 
 
 def _sql(name: str) -> str:
@@ -236,6 +251,7 @@ class Catalog:
                 self._advance(connection, move, version, at)
             on_step("commit.fenced")
             for file in files:
+                self._refuse_collected(file)
                 _point_at(connection, file, moves, at)
             on_step("commit.pointed")
             for move in moves:
@@ -249,6 +265,14 @@ class Catalog:
             on_step("commit.ledgered")
         on_step("commit.done")
         return entries
+
+    def _refuse_collected(self, file: WrittenFile) -> None:
+        # Whoever collects keeps commits out: a file that is there now stays.
+        if not (self._file.path.parent / file.path).is_file():
+            raise PublishConflict(
+                f"{file.path} was removed as a leftover before it was published.",
+                hint="The run was asleep for long. Run the same command again.",
+            )
 
     def _advance(self, connection: sqlite3.Connection, move: Move, version: str, at: str) -> None:
         values = {
@@ -316,6 +340,44 @@ class Catalog:
         with self._file.read() as connection:
             return {path for (path,) in connection.execute("SELECT path FROM files JOIN segments USING (file_id)")}
 
+    def replaced_files(self, before: str) -> list[ReplacedFile]:
+        """Return the files of which every partition was replaced before this instant (as the ledger writes it)."""
+        with self._file.read() as connection:
+            return _replaced_files(connection, before)
+
+    def forget_files(
+        self,
+        before: str,
+        *,
+        sweep: Callable[[Collection[str]], None],
+        entry: Callable[[Sequence[ReplacedFile]], EntryDraft],
+    ) -> list[ReplacedFile]:
+        """Forget the files of which every partition was replaced before an instant. Return them; they are still there.
+
+        Args:
+            before: The instant, as the ledger writes it.
+            sweep: Called with the paths that some version points at, those of the files to forget among them, while
+                nobody can commit.
+            entry: Makes the ledger's entry if any file is forgotten.
+        """
+        with self._file.write() as connection:
+            sweep(self.file_paths())
+            gone = _replaced_files(connection, before)
+            at = self._clock.now().isoformat(timespec="microseconds")
+            connection.execute(_sql("set_collected_at"), {"at": at})
+            if gone:
+                paths = {"paths": json.dumps([file.path for file in gone])}
+                connection.execute(_sql("forget_segments"), paths)
+                connection.execute(_sql("forget_files"), paths)
+                _append(connection, [entry(gone)], at)
+        return gone
+
+    def collected_at(self) -> str:
+        """Return when files were collected last, ISO 8601 UTC; empty: never."""
+        with self._file.read() as connection:
+            row = connection.execute(_sql("collected_at")).fetchone()
+        return "" if row is None else str(row[0])
+
     def small_state(self) -> dict[str, tuple[tuple[str, ...], str]]:
         """Return the small tables for queries: name -> (columns, rows as a JSON array of arrays)."""
         state = {}
@@ -336,6 +398,10 @@ def _remove_leftovers(draft: Path) -> None:
 
 def _has_leases(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'leases'").fetchone() is not None
+
+
+def _replaced_files(connection: sqlite3.Connection, before: str) -> list[ReplacedFile]:
+    return [ReplacedFile(*row) for row in connection.execute(_sql("replaced_files"), {"before": before})]
 
 
 def _point_at(connection: sqlite3.Connection, file: WrittenFile, moves: Sequence[Move], at: str) -> None:

@@ -128,6 +128,45 @@ ORDER BY f.file_id, s.partition;
 SELECT coalesce(sum(bytes), 0) FROM files
 WHERE file_id IN (SELECT file_id FROM segments WHERE table_name = :table AND removed_seq IS NULL);
 
+-- name: replaced_files
+-- Files of which no partition is read any more, and all were replaced before an instant. The ledger knows when: the
+-- version that replaced a segment is an entry's own, or one of the partitions that it lists.
+WITH unread AS (
+    SELECT file_id FROM segments GROUP BY file_id HAVING count(*) = count(removed_seq)
+), steps AS MATERIALIZED (
+    SELECT table_name, partition, seq, at FROM ledger WHERE partition <> '' AND seq > 0
+    UNION ALL
+    SELECT l.table_name, p.value ->> '$.partition', p.value ->> '$.seq', l.at
+    FROM ledger l, json_each(l.details, '$.partitions') p
+    WHERE EXISTS (SELECT 1 FROM unread)
+)
+SELECT f.path, f.bytes, max(t.at)
+FROM unread u
+JOIN files f USING (file_id)
+JOIN segments s USING (file_id)
+LEFT JOIN steps t ON t.table_name = s.table_name AND t.partition = s.partition AND t.seq = s.removed_seq
+GROUP BY f.file_id
+HAVING count(*) = count(t.at) AND max(t.at) < :before
+ORDER BY f.path;
+
+-- name: forget_segments
+-- Old versions whose file goes.
+DELETE FROM segments
+WHERE removed_seq IS NOT NULL
+    AND file_id IN (SELECT file_id FROM files WHERE path IN (SELECT value FROM json_each(:paths)));
+
+-- name: forget_files
+-- The files themselves; a segment that still points at one refuses it.
+DELETE FROM files WHERE path IN (SELECT value FROM json_each(:paths));
+
+-- name: set_collected_at
+-- When files were collected last.
+INSERT INTO book (key, value) VALUES ('collected_at', :at) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: collected_at
+-- The same, to read.
+SELECT value FROM book WHERE key = 'collected_at';
+
 -- name: holds_rows
 -- Whether readers of a table see any.
 SELECT EXISTS (SELECT 1 FROM segments WHERE table_name = :table AND removed_seq IS NULL)

@@ -91,6 +91,11 @@ def make_durable(path: Path, final: Path) -> tuple[int, str]:
         final.parent.mkdir(parents=True, exist_ok=True)
         path.rename(final)
         sync_folder(final.parent)
+    except FileNotFoundError as error:
+        raise TransientWarehouseError(
+            f"{path} was removed as a leftover before it was finished.",
+            hint="The run was asleep for long. Run the same command again.",
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise TransientWarehouseError(

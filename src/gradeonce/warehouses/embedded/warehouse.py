@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
-from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Rows
+from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Retention, Rows
 from gradeonce.warehouses.beside import BesideTables
+from gradeonce.warehouses.embedded import collecting
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
 from gradeonce.warehouses.embedded.files import STAGING_FOLDER, leftover_files, require_free_space, require_local_disk
 from gradeonce.warehouses.embedded.landing import land
@@ -269,3 +271,25 @@ class EmbeddedWarehouse:
     def leftovers(self) -> list[Leftover]:
         """See `Warehouse.leftovers`: files in the staging folder, and files of rows that no version points at."""
         return leftover_files(self._folder, self._catalog.file_paths())
+
+    def collect(
+        self,
+        retention: Retention,
+        *,
+        apply: bool,
+        unless_since: datetime | None = None,
+        run_id: str = "",
+        holder: str = "",
+        on_step: OnStep,
+    ) -> list[Leftover]:
+        """See `Warehouse.collect`: leftover files, and files of which every partition was replaced."""
+        if unless_since is not None and self._was_collected(unless_since):
+            return []
+        if not apply:
+            return collecting.find(self._catalog, self._folder, retention)
+        return collecting.collect(self._catalog, self._folder, retention, run_id=run_id, holder=holder, on_step=on_step)
+
+    def _was_collected(self, since: datetime) -> bool:
+        done = self._catalog.collected_at()
+        # In the future: the clock was wrong then, or is now.
+        return bool(done) and since <= datetime.fromisoformat(done) <= self._clock.now()
