@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from alert_builders import DAY, Desk, problem, warning
-from gradeonce.alerts import announce
+from gradeonce.alerts import Announced, announce
+from gradeonce.alerts.memory import Memory
 from gradeonce.config import Settings
 from gradeonce.warehouses.base import Warehouse
 from receiver import Answer, Receiver, headings
 
 SCOPE = (f"grading/{DAY}/",)
+
+
+def before_the_first_write(patch: pytest.MonkeyPatch, desk: Desk, act: Callable[[], object]) -> None:
+    """Have something done between what the next announcement reads and what it writes."""
+    keep, left = desk.warehouse.keep, [act]
+
+    # Any: what `keep` takes.
+    def keep_then(*given: Any, **named: Any) -> int:
+        if left:
+            left.pop()()
+        return keep(*given, **named)
+
+    patch.setattr(desk.warehouse, "keep", keep_then)
+
+
+def episodes(desk: Desk) -> dict[int, bool]:
+    """Return whether each alert is open, by its episode."""
+    return {alert.episode: alert.is_open for alert in Memory(desk.warehouse).alerts()}
 
 
 class AlertMemorySuite:
@@ -76,6 +96,45 @@ class AlertMemorySuite:
         late = announce(desk.warehouse, desk.settings, desk.clock, [], scope=SCOPE, examined_at=examined_at)
 
         assert late.recovered == ()
+
+    def test_what_is_told_to_be_over_while_it_is_seen_is_open(
+        self, desk: Desk, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The alert that we were about to fold is over by then: the problem is a new one, and told."""
+        desk.announce(problem())
+        before_the_first_write(monkeypatch, desk, lambda: desk.announce(scope=SCOPE))
+
+        again = desk.announce(problem())
+
+        assert [alert.episode for alert in again.opened] == [2]
+        assert episodes(desk) == {1: False, 2: True}
+        assert len(headings(receiver.documents)) == 3
+
+    def test_what_is_seen_while_it_is_told_to_be_over_is_open(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Somebody sees the problem after we have examined, and before we have said that it is gone."""
+        desk.announce(problem())
+        examined_at = desk.clock.now()
+        desk.clock.advance(5)
+        before_the_first_write(monkeypatch, desk, lambda: desk.announce(problem()))
+
+        announce(desk.warehouse, desk.settings, desk.clock, [], scope=SCOPE, examined_at=examined_at)
+
+        assert episodes(desk) == {1: False, 2: True}
+
+    def test_what_was_told_to_be_over_meanwhile_is_not_told_as_new(self, desk: Desk, receiver: Receiver) -> None:
+        """The first of two messages takes its time; the alert of the second is over, and told so, before its turn."""
+
+        def recover(step: str) -> None:
+            if step == "alert.sent" and not ended:
+                ended.append(desk.announce(scope=("check/freshness",)))
+
+        ended: list[Announced] = []
+        old = warning(identity="check/freshness", title="Predictions are old")
+        desk.announce(problem(), old, on_step=recover)
+
+        assert headings(receiver.documents) == [f"🔴 Grading of {DAY} failed", "🟢 Recovered: Predictions are old"]
 
     def test_a_problem_that_comes_back_is_a_new_alert(self, desk: Desk, receiver: Receiver) -> None:
         """The second episode has a name of its own and is announced and recovered like the first."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradeonce.alerts.channels import Channel, channels_of
 from gradeonce.alerts.deliver import Sent, deliver, send_once
-from gradeonce.alerts.memory import Alert, DeliveryStatus, Event, Memory, new_alert
+from gradeonce.alerts.memory import Alert, DeliveryStatus, Event, Memory, new_alert, opened_again
 from gradeonce.alerts.message import Told, build_message, grouped
 from gradeonce.alerts.problem import MOST_KEYS, Problem, Severity, is_within
 from gradeonce.clock import Clock
@@ -129,6 +129,11 @@ def retry(warehouse: Warehouse, settings: Settings, clock: Clock, *, on_step: On
     )
 
 
+def _latest(alerts: Sequence[Alert]) -> dict[str, Alert]:
+    """Return the last alert of each identity."""
+    return {alert.identity: alert for alert in sorted(alerts, key=lambda alert: alert.episode)}
+
+
 def _worst_of_each(problems: Sequence[Problem]) -> list[Problem]:
     worst: dict[str, Problem] = {}
     for problem in problems:
@@ -152,15 +157,19 @@ class _Judge:
 
     def judge(self, problems: Sequence[Problem], scope: tuple[str, ...], examined_at: datetime) -> Announced:
         alerts = self.memory.alerts()
-        latest = {alert.identity: alert for alert in sorted(alerts, key=lambda alert: alert.episode)}
+        latest = _latest(alerts)
         seen = [self._see(problem, latest.get(problem.identity)) for problem in problems]
-        self.memory.update([alert for alert in seen if alert.seen > 1])
-        for alert in seen:
+        for alert in self._keep_seen(problems, seen):
             self._announce_what_is_new(alert)
         found = {problem.identity for problem in problems}
-        for alert in latest.values():
-            if alert.is_open and alert.identity not in found and is_within(alert.identity, scope):
-                self._recover(alert, examined_at)
+        over = [
+            alert
+            for alert in latest.values()
+            if alert.is_open and alert.identity not in found and is_within(alert.identity, scope)
+        ]
+        recovered = [alert for alert in over if self._recover(alert, examined_at)]
+        if recovered:
+            self._look_back(recovered, examined_at)
         self._forget(alerts)
         return Announced(
             opened=tuple(self.by_event[Event.OPENED]),
@@ -192,6 +201,22 @@ class _Judge:
             seen=known.seen + 1,
         )
 
+    def _keep_seen(self, problems: Sequence[Problem], seen: Sequence[Alert]) -> list[Alert]:
+        """Keep what was seen of alerts that were known; return all, those that were over by then as new alerts.
+
+        Whoever tells that a problem is over does so first and looks afterwards who has seen it since; we do the two the
+        other way round. So of two who do this at once, one at least sees what the other did.
+        """
+        known = [alert for alert in seen if alert.seen > 1]
+        if not known:
+            return list(seen)
+        self.memory.update(known)
+        latest = _latest(self.memory.alerts())
+        return [
+            alert if alert.seen == 1 or latest[alert.identity].is_open else self._see(problem, latest[alert.identity])
+            for problem, alert in zip(problems, seen, strict=True)
+        ]
+
     def _announce_what_is_new(self, alert: Alert) -> None:
         told = {one.severity for one in alert.announcements}
         if not told:
@@ -211,12 +236,28 @@ class _Judge:
         last = alert.announcements[-1].announced_at
         return self.clock.now() - last >= timedelta(hours=self.settings.remind_hours)
 
-    def _recover(self, alert: Alert, examined_at: datetime) -> None:
+    def _recover(self, alert: Alert, examined_at: datetime) -> bool:
         if alert.last_seen_at > examined_at:
-            return
-        gone = replace(alert, recovered_at=self.clock.now())
-        self.memory.update([gone])
-        self._announce(gone, Event.RECOVERED.value)
+            return False
+        self._announce(replace(alert, recovered_at=self.clock.now()), Event.RECOVERED.value)
+        return True
+
+    def _look_back(self, recovered: Sequence[Alert], examined_at: datetime) -> None:
+        """Open alerts anew that somebody saw since we examined; see `_keep_seen`."""
+        latest = _latest(self.memory.alerts())
+        over = []
+        for alert in recovered:
+            known = latest[alert.identity]
+            if known.alert_id != alert.alert_id:
+                continue
+            if known.last_seen_at <= examined_at:
+                over.append(known)
+                continue
+            again = opened_again(known, self.clock.now())
+            if self.memory.open(again):
+                self.on_step("alert.opened")
+            self._announce_what_is_new(again)
+        self.memory.update(over)
 
     def _announce(self, alert: Alert, step: str) -> None:
         event = Event(step.partition(" ")[0])
@@ -229,12 +270,12 @@ class _Judge:
 
     def _forget(self, alerts: Sequence[Alert]) -> None:
         before = self.clock.now() - timedelta(days=KEPT_DAYS)
-        newest = {alert.identity: alert.episode for alert in sorted(alerts, key=lambda alert: alert.episode)}
+        newest = _latest(alerts)
         old = [
             alert
             for alert in alerts
             # The last of an identity stays: the number of the next one comes from it.
-            if not alert.is_open and alert.last_seen_at < before and alert.episode < newest[alert.identity]
+            if not alert.is_open and alert.last_seen_at < before and alert.episode < newest[alert.identity].episode
         ]
         if old:
             self.memory.forget(old)

@@ -71,13 +71,16 @@ def deliver(
     Of one alert only the latest step is sent: whoever missed the opening hears of the recovery, which says it all.
     A channel that fails is left alone until the next call, so that a dead one costs each run one message's time.
     """
-    alerts = memory.alerts()
-    sent = []
+    by_id = {alert.alert_id: alert for alert in memory.alerts()}
+    sent: list[Sent] = []
     for channel in channels:
-        dues = [due for alert in alerts if (due := _due_on(channel, alert, clock)) is not None]
-        by_alert = {due.told.alert.alert_id: due for due in dues}
-        for group in grouped([due.told for due in dues]):
-            mine = [by_alert[told.alert.alert_id] for told in group]
+        dues = [due for alert in by_id.values() if (due := _due_on(channel, alert, clock)) is not None]
+        for number, group in enumerate(grouped([due.told for due in dues])):
+            if number:
+                # The message before took its time: what somebody else has told to be over since is not told as new.
+                by_id = {alert.alert_id: alert for alert in memory.alerts()}
+            found = [(told, _due_on(channel, by_id[told.alert.alert_id], clock)) for told in group]
+            mine = [due for told, due in found if due is not None and due.told.step == told.step]
             outcome = _claim_and_send(memory, channel, mine, settings, clock, on_step)
             if outcome is None:
                 continue

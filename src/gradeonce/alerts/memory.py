@@ -172,6 +172,23 @@ def new_alert(problem: Problem, episode: int, now: datetime) -> Alert:
     )
 
 
+def opened_again(alert: Alert, now: datetime) -> Alert:
+    """Return the alert that the problem of one that is over opens, when it was seen after all."""
+    problem = Problem(
+        alert.kind,
+        alert.identity,
+        alert.severity,
+        alert.title,
+        alert.what,
+        alert.place,
+        alert.command,
+        alert.since_at,
+        alert.how_many,
+        alert.sample_keys,
+    )
+    return new_alert(problem, alert.episode + 1, now)
+
+
 class Memory:
     """Alerts as one book keeps them."""
 
@@ -180,10 +197,12 @@ class Memory:
 
     def alerts(self) -> list[Alert]:
         """Return every alert, oldest first; of those seen at the same instant, the worst first."""
+        rows = self._warehouse.kept(ALERTS_SEEN).dicts()
         steps: dict[str, list[Mapping[str, Any]]] = {}
+        # The steps last: an alert that somebody opens and ends in between would look as if it were open, without any.
         for row in self._warehouse.kept(ALERTS_SENT).dicts():
             steps.setdefault(row["alert_id"], []).append(row)
-        found = [_alert(row, steps.get(row["alert_id"], ())) for row in self._warehouse.kept(ALERTS_SEEN).dicts()]
+        found = [_alert(row, steps.get(row["alert_id"], ())) for row in rows]
         return sorted(found, key=lambda alert: (alert.opened_at, alert.severity.value, alert.identity))
 
     def open(self, alert: Alert) -> bool:
@@ -249,15 +268,19 @@ def _row(alert: Alert) -> dict[str, Any]:
 
 
 def _alert(row: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> Alert:
+    announcements = _announcements(steps)
+    # Who saw it last may not have known of its end.
+    ended_at = next((one.announced_at for one in announcements if one.event is Event.RECOVERED), None)
     return Alert(
         **{
             **row,
             "kind": AlertKind(row["kind"]),
             "severity": Severity(row["severity"]),
             "sample_keys": tuple(json.loads(row["sample_keys"])),
-            **{name: _aware(row[name]) for name in ("since_at", "opened_at", "last_seen_at", "recovered_at")},
+            **{name: _aware(row[name]) for name in ("since_at", "opened_at", "last_seen_at")},
+            "recovered_at": _aware(row["recovered_at"]) or ended_at,
         },
-        announcements=_announcements(steps),
+        announcements=announcements,
     )
 
 
