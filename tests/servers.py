@@ -21,9 +21,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+
+if TYPE_CHECKING:
+    import psutil
 
 START_SECONDS = 40.0
 STOP_SECONDS = 20.0
@@ -149,8 +152,11 @@ class Server(ABC):
         os.killpg(self._process.pid, number)
 
     def _end(self, how: signal.Signals) -> None:
+        import psutil
+
         if self._process is None or self._process.poll() is not None:
             return
+        others = psutil.Process(self._process.pid).children(recursive=True)
         self._signal(signal.SIGCONT)
         self._signal(how)
         try:
@@ -158,6 +164,11 @@ class Server(ABC):
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
             self._process.wait(STOP_SECONDS)
+        # What it had started holds its port or its shared memory until it is gone, too, and then nobody can begin anew.
+        gives_up_at = time.monotonic() + STOP_SECONDS
+        while any(_is_there(other) for other in others):
+            assert time.monotonic() < gives_up_at, f"{self.url} leaves processes behind"
+            time.sleep(0.005)
 
     def __enter__(self) -> Self:
         try:
@@ -490,6 +501,16 @@ class Relay:
                 caller.sendall(answer)
         _hang_up(caller)
         _hang_up(server)
+
+
+def _is_there(process: psutil.Process) -> bool:
+    """Say whether a process is there and no zombie, which nobody may ever bury in a container."""
+    import psutil
+
+    try:
+        return process.is_running() and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _speaks_http(port: int) -> bool:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,6 +31,12 @@ from servers import Postgres
 
 __all__ = ["postgres", "schema"]
 
+DUE_AT = (datetime.now(UTC) - timedelta(minutes=1)).astimezone(ZoneInfo("America/New_York"))
+"""When the last morning was due: a minute ago, wherever this runs. Settled once: midnight may pass in mid-test."""
+
+YESTERDAY = DUE_AT.date() - timedelta(days=1)
+"""What is graded: the date before the league's."""
+
 PATIENCE_SECONDS = 60.0
 STOPPED = "stopped; what was published stands, the next start goes on\n"
 
@@ -40,20 +46,13 @@ def folder(tmp_path: Path) -> Path:
     """A book with predictions for yesterday whose box scores are not in, and its settings."""
     book = new_book(tmp_path / "book")
     settings = '[warehouse]\nbook = "book"\nminimum_free_megabytes = 1\nthreads = 1\n[schedule]\ncheck_after = false\n'
-    # Due a minute ago, wherever this runs: what is graded is the date before the league's.
-    at = datetime.now(ZoneInfo("America/New_York")) - timedelta(minutes=1)
-    (tmp_path / "gradeonce.toml").write_text(f'{settings}at = "{at:%H:%M}"\n', encoding="utf-8")
+    (tmp_path / "gradeonce.toml").write_text(f'{settings}at = "{DUE_AT:%H:%M}"\n', encoding="utf-8")
     land_yesterday(book, PREDICTIONS)
     return tmp_path
 
 
-def yesterday() -> date:
-    """Return the date that the morning due last is about."""
-    return (datetime.now(ZoneInfo("America/New_York")) - timedelta(minutes=1)).date() - timedelta(days=1)
-
-
 def land_yesterday(book: Book | Path, kind: Any) -> None:
-    values = {"player_lookup": "'ann'", "game_id": "'g'", "market": "'points'", "game_date": f"DATE '{yesterday()}'"}
+    values = {"player_lookup": "'ann'", "game_id": "'g'", "market": "'points'", "game_date": f"DATE '{YESTERDAY}'"}
     if kind is PREDICTIONS:
         values |= {
             "prediction_id": "'p'", "system_id": "'s'", "predicted_value": "20", "line_value": "10.5",
@@ -113,7 +112,7 @@ def test_stopped_while_it_waits_for_box_scores(folder: Path) -> None:
     with started(folder, "schedule", "run") as process:
         assert process.stdout is not None
         # Its own line, not its record: that one is written a moment before, and a stop in between leaves the line out.
-        assert any(line.startswith(f"{yesterday()} waits: 0 of 1 games") for line in iter(process.stdout.readline, ""))
+        assert any(line.startswith(f"{YESTERDAY} waits: 0 of 1 games") for line in iter(process.stdout.readline, ""))
         code, _, errors = interrupt(process, signal.SIGTERM)
 
     assert (code, errors) == (0, STOPPED)
@@ -124,7 +123,7 @@ def test_stopped_while_it_waits_for_box_scores(folder: Path) -> None:
     code, out = finish(folder, "schedule", "run", "--once", "--json")
     document = json.loads(out)
     assert (code, document["state"], document["attempts"]) == (0, "done", 1)
-    assert document["dates"] == [{"date": str(yesterday()), "status": "published"}]
+    assert document["dates"] == [{"date": str(YESTERDAY), "status": "published"}]
     code, out = finish(folder, "schedule", "run", "--once")
     assert (code, out.startswith("nothing is due before ")) == (0, True)
 
@@ -153,7 +152,7 @@ def test_stopped_while_the_engine_stages_its_grades(folder: Path) -> None:
         alerted = {"GRADEONCE_ALERTS_SLACK": receiver.url, "GRADEONCE_WAREHOUSE_THREADS": "2"}
         # The second time that rows are staged: the first is a look whether the date is ready.
         with at_work(folder, 2, "schedule", "run", **alerted) as process:
-            assert f"grading/{yesterday()}" in held(folder)
+            assert f"grading/{YESTERDAY}" in held(folder)
             code, _, errors = interrupt(process, signal.SIGTERM)
 
         assert (code, errors) == (0, STOPPED)
@@ -184,7 +183,7 @@ def test_stopped_while_the_server_works_for_it(folder: Path, postgres: Postgres,
         with started(folder, "schedule", "run", "--once", **server) as process:
             out, errors = process.communicate(timeout=PATIENCE_SECONDS)
         assert (process.returncode, errors) == (0, "")
-        assert out.startswith(f"{yesterday()} done: {yesterday()} published")
+        assert out.startswith(f"{YESTERDAY} done: {YESTERDAY} published")
 
 
 DROPPED = """
@@ -215,7 +214,7 @@ def test_stopped_where_python_drops_what_the_signal_raises(folder: Path) -> None
     assert process.returncode == 0
     assert "Exception ignored" in errors
     assert errors.endswith(STOPPED)
-    assert f"{yesterday()} waits: 0 of 1 games" in out
+    assert f"{YESTERDAY} waits: 0 of 1 games" in out
     assert held(folder) == []
 
 
@@ -233,7 +232,7 @@ def test_stopped_while_nothing_is_due(folder: Path) -> None:
         assert process.stdout is not None
         # Its own line, not its record: that one is written a moment before, and a stop in between leaves the line out.
         said = iter(process.stdout.readline, "")
-        assert any(line.startswith(f"{yesterday()} done: {yesterday()} published") for line in said)
+        assert any(line.startswith(f"{YESTERDAY} done: {YESTERDAY} published") for line in said)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_SECONDS)
 
@@ -255,7 +254,7 @@ def test_two_processes_do_one_morning_once(folder: Path) -> None:
 
 def test_ready_says_what_a_date_lacks_by_its_exit_code(folder: Path) -> None:
     """1: something is missing; 0: ready; 2: nothing is known of the date."""
-    day = str(yesterday())
+    day = str(YESTERDAY)
     code, out = finish(folder, "ready", day)
     assert (code, out) == (1, f"{day}  waiting: 0 of 1 games have a final box score; 1 predictions wait\n")
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -297,12 +298,16 @@ def test_a_hook_that_takes_too_long_is_ended_with_all_it_started(folder: Path, t
     alive.touch()
     land_predictions(folder, 1, 4)
     hook = f"sh -c 'while [ -e {alive} ]; do sleep 0.05; done & echo $! > {tmp_path}/pid; wait'"
-    with open_book(folder, hook=hook, hook_seconds=1.0) as book:
+    with open_book(folder, hook=hook, hook_seconds=2.0) as book:
         result = call_hook(book.settings, book.ready(DAY), attempt=1)
 
-    assert result.problem == "it took longer than 1 s and was ended"
+    assert result.problem == "it took longer than 2 s and was ended"
     child = int((tmp_path / "pid").read_text(encoding="utf-8"))
-    assert not is_running(child)
+    # It would go on for ever; what was killed may not have come to its end on a busy machine.
+    gives_up_at = time.monotonic() + 60
+    while is_running(child):
+        assert time.monotonic() < gives_up_at, "the command's child outlives it"
+        time.sleep(0.02)
 
 
 def test_a_stop_that_comes_while_the_hook_is_being_started_ends_it(

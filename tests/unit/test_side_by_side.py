@@ -42,10 +42,15 @@ def test_so_many_tasks_run_at_once_and_each_is_told_of_once() -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_whatever_is_raised_ends_all_and_is_raised_when_they_have_ended(error: type[BaseException]) -> None:
     """One task is told of, which raises; two wait for a server, which is cancelled; the fourth never starts."""
-    brake, cancelled = Brake(), threading.Event()
+    brake, cancelled, begun = Brake(), threading.Event(), threading.Event()
     ended: list[str] = []
 
+    def ends() -> None:
+        # A task that has not begun would never do so.
+        assert begun.wait(PATIENCE_SECONDS)
+
     def waits() -> None:
+        begun.set()
         assert cancelled.wait(PATIENCE_SECONDS)
         time.sleep(0.3)
         ended.append("waited")
@@ -55,7 +60,7 @@ def test_whatever_is_raised_ends_all_and_is_raised_when_they_have_ended(error: t
     def done(place: int, result: None) -> None:
         raise error
 
-    tasks = [lambda: None, waits, waits, lambda: ended.append("started")]
+    tasks = [ends, waits, waits, lambda: ended.append("started")]
     with pytest.raises(error):
         run_side_by_side(tasks, at_once=2, brake=brake, cancel=cancelled.set, on_done=done)
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from gradeonce.leases import LeaseStore, acquire
-from gradeonce.testing.lease_store import KEY, LeaseStoreConformance
+from gradeonce.testing.lease_store import KEY, LONGEST_SECONDS, LeaseStoreConformance
 
 
 class SharedLeaseStoreConformance(LeaseStoreConformance):
@@ -33,7 +33,10 @@ class SharedLeaseStoreConformance(LeaseStoreConformance):
         take = partial(_take_turns, self.opener(tmp_path), tmp_path / "inside", self.turns)
         # New interpreters: a fork would copy connections and locks of this one.
         with ProcessPoolExecutor(self.processes, multiprocessing.get_context("spawn")) as pool:
-            told = [asked.result(timeout=120) for asked in [pool.submit(take) for _ in range(self.processes)]]
+            told = [
+                asked.result(timeout=2 * LONGEST_SECONDS)
+                for asked in [pool.submit(take) for _ in range(self.processes)]
+            ]
 
         assert all(tokens == sorted(tokens) for tokens in told)
         assert sorted(token for tokens in told for token in tokens) == list(range(1, self.processes * self.turns + 1))
@@ -44,7 +47,7 @@ def _take_turns(opener: Callable[[], LeaseStore], witness: Path, turns: int) -> 
     tokens = []
     with closing(opener()) as store:
         for _ in range(turns):
-            with acquire(store, KEY, ttl_seconds=30, wait_seconds=60) as lease:
+            with acquire(store, KEY, ttl_seconds=30, wait_seconds=LONGEST_SECONDS) as lease:
                 witness.touch(exist_ok=False)
                 tokens.append(lease.token)
                 witness.unlink()
