@@ -132,7 +132,8 @@ def world(pubsub: PubSub, bigquery: BigQuery, firestore: Firestore, secret_manag
                     "name": "projects/demo/subscriptions/grade",
                     "topic": topics[0],
                     "push_config": {"push_endpoint": f"http://127.0.0.1:{relay.port}/"},
-                    "ack_deadline_seconds": 60,
+                    # An answer that is lost is asked for again at once; one that takes long is waited for.
+                    "ack_deadline_seconds": 600,
                     "retry_policy": {"minimum_backoff": {"seconds": 0}, "maximum_backoff": {"seconds": 1}},
                 }
             )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import gradeonce
-from builders import ledger_findings, new_book, open_book
+from builders import ledger_findings, let_leases_run_out, new_book, open_book
 from doubled import FIRST, SECOND, Grade, hours, put
 from gradeonce.book import Book
 from postgres_book import postgres, schema
@@ -26,7 +26,7 @@ DIRTY = [
     (FIRST, "ann", 8), (FIRST, "ann", 8), (FIRST, "ann", 9), (FIRST, "ann", 9), (FIRST, "bob", 8), (FIRST, "bob", 8),
     (SECOND, "ann", 7), (SECOND, "ann", 7),
 ]  # fmt: skip
-SETTINGS = {"ttl_seconds": 1.0, "wait_seconds": 30.0}
+SETTINGS = {"wait_seconds": 0.0}
 
 _PUBLISH = ["dedupe.leased", "publish.based", "publish.staged", "publish.validated", "publish.compared"]
 _SEALS = ["seal.written", "seal.prediction_accuracy", "seal.grade_revisions"]
@@ -71,6 +71,7 @@ def finish(book: Book, job: str, plan_id: str, step: str) -> None:
     before, after = (DIRTY, CLEAN) if job == "dedupe_apply" else (CLEAN, DIRTY)
     assert hours(book) == (after if step in COMMITTED else before)
     assert book.dedupe_verify(plan_id).passed == (job == "dedupe_rollback" or step in COMMITTED)
+    let_leases_run_out(book)
     if job == "dedupe_apply":
         assert book.dedupe_apply(plan_id).status == ("already_applied" if step in COMMITTED else "applied")
     elif step not in COMMITTED:

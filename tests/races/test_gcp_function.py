@@ -40,7 +40,7 @@ def function(folder: Path) -> Iterator[Function]:
     settings = {
         "GRADEONCE_WAREHOUSE_BOOK": str(folder),
         "GRADEONCE_WAREHOUSE_THREADS": "1",
-        "GRADEONCE_LOCK_TTL_SECONDS": "2",
+        "GRADEONCE_LOCK_TTL_SECONDS": "4",
         "GRADEONCE_FUNCTION_COMPLETION_TOPIC": "",
         "GRADEONCE_FUNCTION_TIMEOUT_SECONDS": "60",
     }

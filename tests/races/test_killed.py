@@ -15,6 +15,7 @@ from builders import (
     land_actuals,
     land_season,
     ledger_findings,
+    let_leases_run_out,
     live_files,
     new_book,
     open_book,
@@ -24,7 +25,7 @@ from races.child import answer_of, child
 
 DAY = "2026-01-01"
 PLAYERS = 4
-SETTINGS = {"ttl_seconds": 2.0, "wait_seconds": 30.0}
+SETTINGS = {"wait_seconds": 0.0}
 
 GRADE_STEPS = [
     "grade.leased",
@@ -107,6 +108,7 @@ def test_grading_killed_at_a_step_is_whole_and_can_be_rerun(folder: Path, step: 
     with open_book(folder, **SETTINGS) as book:
         assert ledger_findings(book.warehouse) == ()
         # The dead holder's lease runs out; nobody has to clear anything away.
+        let_leases_run_out(book)
         assert book.grade(DAY).runs[0].status == ("unchanged" if step in COMMITTED else "published")
         assert book.sql("SELECT reason, count(*) FROM grade_revisions GROUP BY 1").rows == [("stat_correction", 4)]
         assert ledger_findings(book.warehouse) == ()
@@ -139,7 +141,8 @@ def test_files_of_the_dead_are_never_read(folder: Path) -> None:
     assert not left & live_files(folder)
     with open_book(folder, **SETTINGS) as book:
         assert book.sql("SELECT count(*) FROM grade_revisions").rows == [(0,)]
-        book.grade(DAY)
+        let_leases_run_out(book)
+        assert book.grade(DAY).worst_error is None
         assert ledger_findings(book.warehouse) == ()
     assert not left & live_files(folder)
 

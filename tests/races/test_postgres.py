@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 import gradeonce
-from builders import ITEMS, SHELVES, duplicate_keys, land_actuals, land_season, ledger_findings, sums_off
+from builders import (
+    ITEMS,
+    SHELVES,
+    duplicate_keys,
+    land_actuals,
+    land_season,
+    ledger_findings,
+    let_leases_run_out,
+    sums_off,
+)
 from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ACCURACY
@@ -55,7 +64,7 @@ LAND_STEPS = [
 
 @pytest.fixture
 def book(postgres: Postgres, schema: str) -> Iterator[Book]:
-    with gradeonce.open(postgres.url, schema=schema, threads=1, ttl_seconds=0.5, wait_seconds=30.0) as book:
+    with gradeonce.open(postgres.url, schema=schema, threads=1, wait_seconds=30.0) as book:
         yield book
 
 
@@ -94,7 +103,7 @@ def test_first_write_of_an_empty_partition_by_eight_at_once_lands_once(
 
 
 def settings_of(book: Book) -> dict[str, Any]:
-    return {"ttl_seconds": 0.5, "wait_seconds": 30.0, "schema": book.settings.schema}
+    return {"wait_seconds": 30.0, "schema": book.settings.schema}
 
 
 def standing(book: Book) -> list[tuple[Any, ...]]:
@@ -126,6 +135,7 @@ def test_a_grading_killed_at_a_step_leaves_the_old_version_or_the_new(
         assert answer_of(process) == {}
 
     assert standing(book) == [(PLAYERS, 12, 12) if step == "commit.done" else (PLAYERS, 11, 11)]
+    let_leases_run_out(book)
     assert book.grade(DAY).worst_error is None
     assert standing(book) == [(PLAYERS, 12, 12)]
     assert book.sql("SELECT count(*) FROM grade_revisions").rows == [(PLAYERS,)]

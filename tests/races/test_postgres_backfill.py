@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 import gradeonce
-from builders import duplicate_keys, land_actuals, land_season, ledger_findings, sums_off
+from builders import duplicate_keys, land_actuals, land_season, ledger_findings, let_leases_run_out, sums_off
 from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import ACCURACY
@@ -42,7 +42,7 @@ def book(postgres: Postgres, schema: str) -> Iterator[Book]:
 
 
 def settings_of(schema: str) -> dict[str, Any]:
-    return {"ttl_seconds": 0.5, "wait_seconds": 30.0, "schema": schema, "chunk_rows": CHUNK_ROWS}
+    return {"wait_seconds": 30.0, "schema": schema, "chunk_rows": CHUNK_ROWS}
 
 
 def standing(book: Book) -> dict[str, set[int]]:
@@ -84,6 +84,7 @@ def test_a_backfill_killed_in_one_thread_leaves_each_date_old_or_new(
         assert answer_of(process) == {}
 
     assert all(points in ({11}, {12}) for points in standing(book).values())
+    let_leases_run_out(book)
     assert book.grade(all_dates=True).worst_error is None
     assert_all_corrected_once(book)
 
@@ -92,8 +93,7 @@ def test_backfills_of_several_processes_at_once_end_as_one(
     crew: Crew, postgres: Postgres, book: Book, schema: str
 ) -> None:
     """Eight processes with two threads each want the same leases in the same order: each date is corrected once."""
-    # Long enough for eight on two processors: nobody is killed here.
-    settings = settings_of(schema) | {"ttl_seconds": 60.0, "wait_seconds": 120.0}
+    settings = settings_of(schema) | {"wait_seconds": 300.0}
     crew.stand_at(Stand(postgres.url, settings=settings))  # type: ignore[arg-type]
 
     answers = crew.round([("backfill", {})] * crew.size)

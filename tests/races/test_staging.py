@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import gradeonce
-from builders import ledger_findings, new_book
+from builders import ledger_findings, let_leases_run_out, new_book
 from gradeonce.book import Book
 from gradeonce.cli.exit_codes import ExitCode
 from gradeonce.schema import PREDICTIONS
@@ -26,7 +26,7 @@ __all__ = ["postgres", "schema"]
 DAY = "2026-01-17"
 BATCH = "morning"
 WORKERS = 8
-LEASED = {"ttl_seconds": 1.5, "wait_seconds": 60.0}
+LEASED = {"wait_seconds": 60.0}
 
 COMMIT_STEPS = {
     "embedded": ["land.staged", "seal.{table}", "commit.begun", "commit.fenced", "commit.pointed", "commit.ledgered"],
@@ -211,6 +211,7 @@ def test_a_consolidation_killed_at_a_step_is_before_or_after(
     assert ledger_findings(book.warehouse) == ()
     stage(book, tmp_path, "w2", pick("c"))
     # The dead holder's lease runs out; nobody has to clear anything away.
+    let_leases_run_out(book)
     report = book.stage_consolidate(BATCH)
     assert report.rows == (1 if step in COMMITTED else 3)
     assert (players(book), waiting(book)) == (["a", "b", "c"], 0)
@@ -234,31 +235,33 @@ def test_these_are_all_steps(place: Place, book: Book, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("meanwhile", ["merged", "known"])
 def test_a_consolidator_stopped_past_its_lease_is_refused(
-    place: Place, book: Book, tmp_path: Path, step: str, meanwhile: str
+    place: Place, tmp_path: Path, step: str, meanwhile: str
 ) -> None:
     """Its successor takes the same rows and more; woken up, it is told that its lease of token 1 was lost (G3).
 
     Also when the successor had nothing to add, because the rows had been loaded meanwhile.
     """
+    short = replace(place, settings={**place.settings, "ttl_seconds": 3.0})
     rows = [pick("a"), pick("b")]
-    stage(book, tmp_path, "w1", *rows)
-    with place.child("consolidate", {"batch": BATCH}, step=step, signal_name="SIGSTOP") as process:
-        wait_until_stopped(process)
-        if meanwhile == "known":
-            book.load("predictions", write_file(tmp_path / "loaded.csv", rows))
-        else:
-            stage(book, tmp_path, "w2", pick("c"))
-        successor = book.stage_consolidate(BATCH)
-        stands = book.sql("SELECT player_lookup, load_id FROM player_prop_predictions ORDER BY 1").rows
-        os.kill(process.pid, signal.SIGCONT)
-        stale = answer_of(process)
+    with short.open() as book:
+        stage(book, tmp_path, "w1", *rows)
+        with short.child("consolidate", {"batch": BATCH}, step=step, signal_name="SIGSTOP") as process:
+            wait_until_stopped(process)
+            if meanwhile == "known":
+                book.load("predictions", write_file(tmp_path / "loaded.csv", rows))
+            else:
+                stage(book, tmp_path, "w2", pick("c"))
+            successor = book.stage_consolidate(BATCH)
+            stands = book.sql("SELECT player_lookup, load_id FROM player_prop_predictions ORDER BY 1").rows
+            os.kill(process.pid, signal.SIGCONT)
+            stale = answer_of(process)
 
-    assert successor.tokens == {DAY: 2}
-    assert successor.rows == (0 if meanwhile == "known" else 3)
-    assert (stale.get("error"), process.returncode) == ("LeaseLost", ExitCode.LEASE_LOST)
-    assert book.sql("SELECT player_lookup, load_id FROM player_prop_predictions ORDER BY 1").rows == stands
-    assert waiting(book) == 0
-    assert ledger_findings(book.warehouse) == ()
+        assert successor.tokens == {DAY: 2}
+        assert successor.rows == (0 if meanwhile == "known" else 3)
+        assert (stale.get("error"), process.returncode) == ("LeaseLost", ExitCode.LEASE_LOST)
+        assert book.sql("SELECT player_lookup, load_id FROM player_prop_predictions ORDER BY 1").rows == stands
+        assert waiting(book) == 0
+        assert ledger_findings(book.warehouse) == ()
 
 
 def test_a_sweep_and_a_consolidation_do_not_both_have_the_rows(place: Place, book: Book, tmp_path: Path) -> None:

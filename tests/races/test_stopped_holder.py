@@ -17,7 +17,7 @@ from races.child import answer_of, child, wait_until_stopped
 
 DAY = "2026-01-01"
 PLAYERS = 4
-LEASED = {"ttl_seconds": 1.5, "wait_seconds": 30.0}
+LEASED = {"ttl_seconds": 3.0, "wait_seconds": 60.0}
 UNLEASED = {"store": "off"}
 STEPS = ["publish.staged", "publish.compared", "seal.written", "seal.prediction_accuracy"]
 """Where the holder has made up its mind from inputs that are old by the time it goes on; the last two are past its
