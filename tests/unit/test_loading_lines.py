@@ -178,6 +178,24 @@ def test_line_meets_by_date_when_ids_differ_and_by_id_when_the_game_moved(slate:
     assert [row[0] for row in slate.answer("x")] == [20.5, 30.5]
 
 
+def test_line_of_a_namesake_in_another_game_is_left_alone(slate: Slate) -> None:
+    """Two players of one name on one date: ids that name the teams tell them apart, in whatever order."""
+    slate.line("draftkings", 24.5, game_id="20260117_LAL_BOS")
+    slate.line("fanduel", 8.5, game_id="20260117_MIA_CHI")
+    slate.prediction(game_id="20260117_BOS_LAL")
+    slate.prediction(game_id="20260117_MIA_CHI")
+
+    assert [row[0] for row in slate.answer("consensus")] == [24.5, 8.5]
+
+
+def test_line_meets_though_its_id_spells_both_teams_otherwise(slate: Slate) -> None:
+    """GS at NY is GSW at NYK: while no line shares a team, the date decides."""
+    slate.line("draftkings", 24.5, game_id="20260117_GSW_NYK")
+    slate.prediction(game_id="20260117_GS_NY")
+
+    assert [row[0] for row in slate.answer("consensus")] == [24.5]
+
+
 def test_counts_say_what_was_filled_and_what_was_not(slate: Slate) -> None:
     """One got a line, one found none, one had its own."""
     slate.line("x", 20.5)

@@ -7,20 +7,22 @@ SELECT DISTINCT bookmaker FROM {lines} ORDER BY bookmaker
 -- Purpose: the predictions with their lines. Predictions that ask the same are answered once.
 CREATE TEMP TABLE {attached} AS
 WITH asked AS (
-    SELECT DISTINCT player_lookup, market, game_id, game_date, created_at, tipoff_at
+    SELECT DISTINCT player_lookup, market, game_id, game_date, created_at, tipoff_at, {teams} AS teams
     FROM {predictions}
     WHERE line_value IS NULL
 ),
 
--- A game keeps its id when it moves to another date, so lines of the date itself come before lines of the id alone.
+-- A game keeps its id when it moves to another date, so lines of the date itself come before lines of the id alone. Two
+-- players may bear one name: lines of a game between other teams come after those of his own. They are not left out, for
+-- ids may also spell the teams otherwise (GS for GSW).
 matched AS (
-    SELECT asked.*, line, 0 AS remoteness
+    SELECT asked.*, line, CASE WHEN list_has_any(asked.teams, line.teams) IS FALSE THEN 1 ELSE 0 END AS remoteness
     FROM asked
-    JOIN {lines} AS line USING (player_lookup, market, game_date)
+    JOIN (SELECT *, {teams} AS teams FROM {lines}) AS line USING (player_lookup, market, game_date)
     UNION ALL
-    SELECT asked.*, line, 1 AS remoteness
+    SELECT asked.*, line, 2 AS remoteness
     FROM asked
-    JOIN {lines} AS line
+    JOIN (SELECT *, {teams} AS teams FROM {lines}) AS line
         ON line.player_lookup = asked.player_lookup AND line.market = asked.market AND line.game_id = asked.game_id
         AND line.game_date <> asked.game_date
 ),
@@ -127,6 +129,10 @@ LEFT JOIN chosen
 
 -- name: put_in_place
 CREATE OR REPLACE TEMP VIEW {predictions} AS SELECT * FROM {made}
+
+-- name: teams
+-- Purpose: the two teams that an id names; null where it names none.
+CASE WHEN regexp_full_match(game_id, '\d{8}_[A-Za-z0-9]+_[A-Za-z0-9]+') THEN string_split(upper(game_id), '_')[2:] END
 
 -- name: implied
 -- Purpose: the probability that American odds stand for.
