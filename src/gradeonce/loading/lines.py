@@ -36,9 +36,9 @@ class Attached:
 def attach_lines(engine: DuckDBPyConnection, relation: str, lines_relation: str, *, book: str) -> Attached:
     """Fill line, bookmaker and prices of the predictions that have no line.
 
-    A line is matched on player and market, and on the game's date (or its id, if the game moved to another date); of two
-    players of one name each gets the lines of his own game, where ids name the teams. Of a book the last line counts
-    that was seen at or before the prediction was made (else before tip-off, else the last).
+    A line is matched on player and market, and on the game's date (or its id, if the game moved to another date); of
+    two players of one name each gets the lines of his own game, where ids name the teams. Of a book the last line
+    counts that was seen at or before the prediction was made (else before tip-off, else the last).
     Several lines of a book in one reading are alternates: the one whose two prices are closest to even is taken, of
     equals the one in the middle; without prices the last one. For `consensus` that is done for each book; then the
     median of their lines is moved to the nearest line that one of them offers, of two the lower, and the prices are the
