@@ -18,7 +18,7 @@ from gradeonce.publish import ATTEMPTS, Judgement, Published, PublishStatus, fen
 from gradeonce.rules.derived import derived_from_grades
 from gradeonce.run_id import new_run_id
 from gradeonce.schema import ACCURACY, ACTUALS, INJURIES, PREDICTIONS
-from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, judge_staged, staged_changes
+from gradeonce.staged_grades import NO_COUNTS, OutcomeChange, described_id, judge_staged, staged_changes
 from gradeonce.warehouses.base import Estimator, OnStep, Stage, Warehouse
 
 if TYPE_CHECKING:
@@ -368,6 +368,17 @@ def _notes(details: Mapping[str, Any]) -> list[str]:
     games, final = details.get("games", 0), details.get("games_final", 0)
     if games and final < games:
         notes.append(f"{final} of {games} games are final; the others are pending")
+    for foreign in details.get("foreign_ids", []):
+        notes.append(
+            f"{foreign['predictions']} loaded prediction(s) have game ids such as {foreign['example']} "
+            f"({described_id(foreign['format'])}), as no box score of the date has"
+        )
+    for lacking in details.get("missing_markets", []):
+        what = "such market" if lacking["ungradable_reason"] == "market_not_in_box_score" else "value of it"
+        notes.append(
+            f"{lacking['market']}: for {lacking['predictions']} prediction(s) the final box score names the player, "
+            f"but has no {what}"
+        )
     for missing in details.get("missing_players", []):
         nearest = ", ".join(missing["nearest"])
         notes.append(

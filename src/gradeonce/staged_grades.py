@@ -59,11 +59,14 @@ def judge_staged(
         taken_over: Dates whose lease was taken over from a holder that let it run out, for the ledger.
 
     Raises:
-        InputError: If the game ids of a date can meet no box score.
+        InputError: If no game id of a date can meet a box score.
     """
     counted = {row["partition"]: row for row in stage.query(rules.counts_sql()).dicts()}
     excluded = _excluded(stage, query, counted)
-    missing = _missing_players(stage) if any(row["ungradable"] for row in counted.values()) else {}
+    ungradable = sum(int(row["ungradable"]) for row in counted.values())
+    missing = _missing_players(stage) if ungradable else {}
+    unmatched = sum(player["predictions"] for players in missing.values() for player in players)
+    lacking = _missing_markets(stage) if ungradable > unmatched else {}
     collisions = dict(
         stage.query(statement("gradeonce.rules", "validate.sql", "collisions", actuals=ACTUALS.name), query.params).rows
     )
@@ -85,8 +88,7 @@ def judge_staged(
             continue
         counts = {name: int(row[name]) for name in ("predictions", *OUTCOMES)}
         all_pending = counts["pending"] == counts["predictions"]
-        if all_pending:
-            _refuse_foreign_ids(stage, partition)
+        foreign = _foreign_ids(stage, partition, all_pending=all_pending) if counts["pending"] else []
         details |= {
             "counts": counts,
             "n": int(row["n"]),
@@ -95,6 +97,8 @@ def judge_staged(
             "games": row["games"],
             "games_final": row["games_final"],
             "missing_players": missing.get(partition, []) if counts["ungradable"] else [],
+            **({"missing_markets": lacking[partition]} if partition in lacking else {}),
+            **({"foreign_ids": foreign} if foreign else {}),
         }
         judged[partition] = Judgement(details, hold_back=all_pending)
     return judged
@@ -151,8 +155,19 @@ def _missing_players(stage: Stage) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _refuse_foreign_ids(stage: Stage, partition: str) -> None:
-    """Raise if the slate's ids are of another kind than the box scores': they could never meet."""
+def _missing_markets(stage: Stage) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in stage.query(statement("gradeonce.rules", "validate.sql", "missing_markets")).dicts():
+        found.setdefault(row.pop("partition"), []).append(row)
+    return found
+
+
+def _foreign_ids(stage: Stage, partition: str, *, all_pending: bool) -> list[dict[str, Any]]:
+    """Return the kinds of ids of a slate that no box score of it can meet, each with an example.
+
+    Raises:
+        InputError: If the whole slate waits, and all of its ids are of such kinds.
+    """
     format_of = statement("gradeonce.rules", "validate.sql", "id_format", id="{id}")
     sql = statement(
         "gradeonce.rules",
@@ -167,22 +182,24 @@ def _refuse_foreign_ids(stage: Stage, partition: str) -> None:
     for row in stage.query(sql, {"date": date.fromisoformat(partition)}).dicts():
         sides[row["side"]].append(row)
     ours, theirs = sides["predictions"], sides["box scores"]
-    if not ours or not theirs:
-        return
-    for kind in ("format", "key_format"):
-        if {row[kind] for row in ours} & {row[kind] for row in theirs}:
-            return
-    raise InputError(
-        f"No game id of the predictions of {partition} can meet a box score: predictions carry ids such as "
-        f"{ours[0]['example']} ({_described(ours[0]['format'])}), box scores of that date carry "
-        f"{theirs[0]['example']} ({_described(theirs[0]['format'])}).",
-        state="Nothing was published for that date; what stood stands.",
-        hint="Load box scores (or predictions) whose game_id is the NBA's ten digits or YYYYMMDD_AWAY_HOME; box scores "
-        "with team_abbr and opponent_team_abbr join both.",
-    )
+    if not theirs:
+        return []
+    known = {(kind, row[kind]) for row in theirs for kind in ("format", "key_format")}
+    foreign = [row for row in ours if not {(kind, row[kind]) for kind in ("format", "key_format")} & known]
+    if all_pending and foreign and len(foreign) == len(ours):
+        raise InputError(
+            f"No game id of the predictions of {partition} can meet a box score: predictions carry ids such as "
+            f"{ours[0]['example']} ({described_id(ours[0]['format'])}), box scores of that date carry "
+            f"{theirs[0]['example']} ({described_id(theirs[0]['format'])}).",
+            state="Nothing was published for that date; what stood stands.",
+            hint="Load box scores (or predictions) whose game_id is the NBA's ten digits or YYYYMMDD_AWAY_HOME; box "
+            "scores with team_abbr and opponent_team_abbr join both.",
+        )
+    return [{"example": row["example"], "format": row["format"], "predictions": row["rows"]} for row in foreign[:3]]
 
 
-def _described(shape: str) -> str:
+def described_id(shape: str) -> str:
+    """Return what an id looks like, in words, of its shape: digits as 9, letters as A."""
     if shape == "9" * 10:
         return "the NBA's ten digits"
     if shape == "9" * 8 + "_A_A":

@@ -291,3 +291,27 @@ def test_foreign_game_ids_are_an_error_that_names_both_formats(book: Command) ->
     assert "0022500600 (the NBA's ten digits)" in found.out
     assert run["status"] == "failed"
     assert "evt-77" in run["error"]
+
+
+def test_ids_and_markets_that_cannot_meet_are_told_beside_what_could_be_graded(book: Command) -> None:
+    """Part of a slate with ids of another kind would wait for ever, and a market nobody counts could never be graded."""
+    book.write(
+        "picks.csv",
+        "system_id,player_name,game_id,game_date,market,predicted_value\n"
+        "alpha,Luka Doncic,0022500600,2026-01-17,points,25\n"
+        "alpha,Luka Doncic,0022500600,2026-01-17,fantasy_score,45\n"
+        "beta,Luka Doncic,22500600,2026-01-17,points,25\n",
+    )
+    book.write("box.csv", "player_name,game_id,game_date,points\nLuka Doncic,0022500600,2026-01-17,30\n")
+    book.inside("load", "predictions", "picks.csv")
+    book.inside("load", "actuals", "box.csv")
+
+    (run,) = book("grade", PLAYED, "--json").json()["runs"]
+
+    assert (run["status"], run["no_bet"], run["ungradable"], run["pending"]) == ("published", 1, 1, 1)
+    assert run["notes"] == [
+        "1 of 2 games are final; the others are pending",
+        "1 loaded prediction(s) have game ids such as 22500600 (8 characters, 99999999), "
+        "as no box score of the date has",
+        "fantasy_score: for 1 prediction(s) the final box score names the player, but has no such market",
+    ]

@@ -91,6 +91,12 @@ SELECT CAST(game_date AS VARCHAR) AS partition, player_lookup, count(*) AS predi
 FROM staged WHERE ungradable_reason = 'player_not_in_box_score'
 GROUP BY game_date, player_lookup ORDER BY 1, count(*) DESC, player_lookup
 
+-- name: missing_markets
+-- Markets that box scores lack for players whom they name, or have without a value.
+SELECT CAST(game_date AS VARCHAR) AS partition, market, ungradable_reason, count(*) AS predictions
+FROM staged WHERE ungradable_reason IN ('market_not_in_box_score', 'value_not_in_box_score')
+GROUP BY game_date, market, ungradable_reason ORDER BY 1, 2, 3
+
 -- name: players_of_dates
 -- Who stands in a box score of these dates.
 SELECT DISTINCT CAST(game_date AS VARCHAR) AS partition, player_lookup FROM {actuals} WHERE game_date = ANY($dates)
