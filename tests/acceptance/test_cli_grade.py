@@ -294,7 +294,7 @@ def test_foreign_game_ids_are_an_error_that_names_both_formats(book: Command) ->
 
 
 def test_ids_and_markets_that_cannot_meet_are_told_beside_what_could_be_graded(book: Command) -> None:
-    """Part of a slate with ids of another kind would wait for ever, and a market nobody counts could never be graded."""
+    """Part of a slate with ids of another kind would wait for ever, and a market nobody counts is never graded."""
     book.write(
         "picks.csv",
         "system_id,player_name,game_id,game_date,market,predicted_value\n"
