@@ -76,6 +76,15 @@ def readiness_of(grader: Grader, day: date) -> Readiness:
     )
 
 
+def is_ready(run: PartitionRun, least_coverage: float) -> bool:
+    """Say whether a run, of whatever was in by then, left nothing to wait for.
+
+    Args:
+        least_coverage: Share of the predictions that must meet the box scores.
+    """
+    return bool(run.counts["predictions"]) and _judge(run, 0, least_coverage)[0] is ReadyState.READY
+
+
 def _judge(run: PartitionRun, box_rows: int, least_coverage: float) -> tuple[ReadyState, tuple[Missing, ...], str]:
     predictions, pending, lost = (run.counts[name] for name in ("predictions", "pending", "ungradable"))
     if not predictions and not box_rows:

@@ -134,13 +134,13 @@ def test_a_run_says_what_it_cost(books: Books) -> None:
 
 
 def test_a_grading_is_estimated_by_dry_runs(books: Books) -> None:
-    """Three statements read inputs, a TiB each here; the money is theirs; nothing is run for it."""
+    """Four statements read inputs, a TiB each here; the money is theirs; nothing is run for it."""
     before = len(books.sent)
     found = books.there.inside("grade", DAY, "--estimate", "--price", "6.25", "--json").json()
 
     assert found == {
-        "schema_version": found["schema_version"], "dates": 1, "bytes_read": 3 * TEBIBYTE,
-        "price_per_tebibyte": 6.25, "cost": 18.75,
+        "schema_version": found["schema_version"], "dates": 1, "bytes_read": 4 * TEBIBYTE,
+        "price_per_tebibyte": 6.25, "cost": 25.0,
     }  # fmt: skip
     asked = [sent.job.get("dryRun") for sent in books.sent[before:] if sent.job and "prediction" in sent.sql]
     assert asked == [True, True, True]

@@ -171,6 +171,52 @@ def test_at_the_deadline_a_date_is_graded_as_far_as_it_goes_and_alerted(folder: 
     assert open_alerts(folder) == []
 
 
+def test_what_comes_in_between_the_last_look_and_the_grading_is_not_late(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past the deadline, the last box score comes after the look: all is graded, and nobody is alerted."""
+    land_predictions(folder, 1, 4)
+    land_actuals(folder, 1, 4, points=11)
+    other_game(folder)
+    ready = Book.ready
+
+    # Any: a Readiness.
+    def look_and_then(book: Book, day: Any) -> Any:
+        found = ready(book, day)
+        finish_other_game(folder)
+        return found
+
+    monkeypatch.setattr(Book, "ready", look_and_then)
+    outcome = scheduler(folder, FakeClock(DUE + timedelta(hours=7))).once()
+
+    assert outcome is not None
+    assert (outcome.state, outcome.reason, outcome.dates) == (SlotState.DONE, "", ((DAY, "published"),))
+    assert open_alerts(folder) == []
+
+
+def test_a_morning_that_was_done_by_who_took_it_over_stays_done(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our lease runs out while we look; whoever took over has done it before we can write that we wait."""
+    land_predictions(folder, 1, 4)
+    clock = FakeClock(DUE)
+    done = {"slot": "2026-01-02", "due_at": DUE, "state": "done", "game_date": DUE.date(), "attempts": 1,
+            "holder": "successor", "started_at": DUE, "updated_at": DUE}  # fmt: skip
+    ready = Book.ready
+
+    # Any: a Readiness.
+    def overtaken(book: Book, day: Any) -> Any:
+        found = ready(book, day)
+        clock.advance(120)
+        book.warehouse.keep(SCHEDULE_RUNS, [done])
+        return found
+
+    monkeypatch.setattr(Book, "ready", overtaken)
+    outcome = scheduler(folder, clock, ttl_seconds=60.0).once()
+
+    assert outcome is not None
+    assert outcome.state is SlotState.ELSEWHERE
+    assert [(row["state"], row["holder"]) for row in runs(folder)] == [("done", "successor")]
+
+
 def other_game(folder: Path) -> None:
     """Predict one player of a game that has no box score."""
     values = {

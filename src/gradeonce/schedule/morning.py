@@ -13,7 +13,8 @@ from gradeonce.alerts.announce import announce_safely
 from gradeonce.alerts.problem import AlertKind, Problem, Severity
 from gradeonce.clock import Clock
 from gradeonce.errors import GradeonceError, LeaseLost
-from gradeonce.readiness import Readiness, ReadyState
+from gradeonce.grading import PartitionRun
+from gradeonce.readiness import Readiness, ReadyState, is_ready
 from gradeonce.schedule.hook import HookResult, call_hook
 from gradeonce.schedule.slots import Slot
 from gradeonce.schema import SCHEDULE_RUNS
@@ -112,6 +113,8 @@ class Morning:
             if outcome.state is not SlotState.WAITING:
                 self._record(outcome)
                 return outcome
+            # Whoever took the morning over may have done it by now: then his record stands.
+            self.guard()
             self._record(outcome)
             left = (deadline - self._clock.now()).total_seconds()
             seconds = max(1.0, min(pause, settings.retry_limit_minutes * 60, left))
@@ -149,16 +152,22 @@ class Morning:
         return self.book.ready(self.slot.game_date)
 
     def _grade(self, readiness: Readiness) -> Outcome:
-        is_late = readiness.state is ReadyState.WAITING
         report = self.book.grade(self.slot.game_date, alert=True)
         if report.worst_error is not None:
             raise report.worst_error
+        is_late = readiness.state is ReadyState.WAITING
+        if is_late and is_ready(self._own_run(report), self.book.settings.coverage_fail):
+            # What was missing came in between the look and the grading.
+            is_late, readiness = False, replace(readiness, state=ReadyState.READY, missing=(), reason="")
         # What becomes of older dates is told by alerts of their own; this morning is about its own date.
         reports = [*(self.book.grade(day, alert=True) for day in self._open_dates()), report]
         late = [_late_problem(readiness)] if is_late else []
         self._alert(late, [f"schedule/{self.slot.game_date}", "schedule/run"])
         outcome = self._outcome(SlotState.LATE if is_late else SlotState.DONE, readiness, reason=readiness.reason)
         return replace(outcome, dates=_statuses(reports), check_status=self._check())
+
+    def _own_run(self, report: GradeReport) -> PartitionRun:
+        return next(run for run in report.runs if run.partition == self.slot.game_date.isoformat())
 
     def _open_dates(self) -> list[date]:
         last = self.slot.game_date - timedelta(days=1)
