@@ -211,7 +211,7 @@ MADE = {("layout.sql", name) for name in ("steps", "step_state", "step_views", "
 """Statements that `init` ran, or there would be no book."""
 
 PARTS = {
-    *(("state.sql", "declare_read_at"), ("state.sql", "begin"), ("state.sql", "end")),
+    *(("state.sql", "declare_read_at"), ("state.sql", "declare_last_at"), ("state.sql", "begin"), ("state.sql", "end")),
     *(("rows.sql", "row_text"), ("beside.sql", "key_text")),
 }
 """What is only a part of others: around a transaction, inside `identified`, the key of a table beside the book's."""

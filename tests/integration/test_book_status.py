@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -59,6 +61,35 @@ def test_what_is_loaded_while_a_date_is_graded_makes_it_stale(folder: Path) -> N
     with open_book(folder) as book:
         assert state(book) == (DateState.STALE, ("predictions were loaded since", "box scores were loaded since"))
         assert [day.isoformat() for day in ungraded_dates(book.warehouse)] == [DAY]
+
+
+def test_what_is_being_loaded_while_a_date_is_graded_makes_it_stale(folder: Path) -> None:
+    """A correction has its instant already, but is not to be seen yet, when the grading reads."""
+    is_staged, is_landed = Event(), Event()
+
+    def wait_for_the_load(step: str) -> None:
+        if step == "publish.staged":
+            is_staged.set()
+            assert is_landed.wait(30)
+
+    def grade() -> list[str]:
+        with open_book(folder, store="off", on_step=wait_for_the_load) as grading:
+            return [run.status for run in grading.grade(DAY).runs]
+
+    with open_book(folder) as book, ThreadPoolExecutor(1) as other:
+        book.grade(DAY)
+        runs = []
+
+        def grade_meanwhile(step: str) -> None:
+            if step == "commit.ledgered":
+                runs.append(other.submit(grade))
+                assert is_staged.wait(30)
+
+        land_actuals(book, 1, 3, points=12, version=2, on_step=grade_meanwhile)
+        is_landed.set()
+
+        assert runs[0].result(30) == ["unchanged"]
+        assert state(book) == (DateState.STALE, ("box scores were loaded since",))
 
 
 def test_a_run_that_was_refused_does_not_spoil_good_grades(book: Book) -> None:

@@ -71,8 +71,9 @@ class BigQueryStage:
         answer = scoped(spelled(query.sql, query.params), self._scopes)
         rows_sql = typed(self._table, f"({answer})")
         select = identified(self._table, f"({rows_sql})", key=(self._table.partition, *self._table.key))
+        is_told = not any(held(self._connection, self._inputs[name]).is_external for name in self._read(query))
         script = [
-            state.sql("declare_read_at"),
+            state.sql("declare_last_at" if is_told else "declare_read_at"),
             self._making("rows", select),
             sql("staged_facts", facts=facts_sql(self._table, self._own(self._staged))),
         ]
@@ -80,6 +81,9 @@ class BigQueryStage:
         self._read_at = found[0][0]
         self._facts = facts_of(row[1:] for row in found if row[1] is not None)
         self._scopes["staged"] = f"SELECT * FROM {self._own(self._staged)}"
+
+    def _read(self, query: Query) -> list[str]:
+        return [name for name in query.inputs if name in self._inputs]
 
     def facts(self) -> list[PartitionFacts]:
         """See `Stage.facts`."""

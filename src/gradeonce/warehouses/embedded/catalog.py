@@ -327,6 +327,12 @@ class Catalog:
             for row in connection.execute(_sql("entries")):
                 yield _entry(row)
 
+    def last_at(self) -> str:
+        """Return when the last entry was written, ISO 8601 UTC; empty while there is none."""
+        with self._file.read() as connection:
+            row = connection.execute(_sql("last_at")).fetchone()
+        return "" if row is None else str(row[0])
+
     def file_hashes(self) -> list[tuple[str, str, str]]:
         """Return path, SHA-256 and partition of every file that a reader may see, once for each of its partitions."""
         with self._file.read() as connection:

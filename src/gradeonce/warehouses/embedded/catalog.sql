@@ -202,6 +202,10 @@ SELECT number, entry_hash FROM ledger ORDER BY number DESC LIMIT 1;
 INSERT INTO ledger VALUES (:number, :at, :kind, :run_id, :table, :partition, :status, :token, :seq, :rows,
     :content_hash, :holder, :details, :previous_hash, :entry_hash);
 
+-- name: last_at
+-- The instant of the last link.
+SELECT at FROM ledger ORDER BY number DESC LIMIT 1;
+
 -- name: entries
 -- The whole chain.
 SELECT number, at, kind, run_id, table_name, partition, status, token, seq, rows, content_hash, holder, details,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradeonce.chain import Entry, content_hash
 from gradeonce.errors import LeaseLost, PublishConflict, WarehouseError
@@ -36,9 +36,16 @@ class EmbeddedStage:
     compares_texts = True
 
     def __init__(
-        self, engine: DuckDBPyConnection, catalog: Catalog, folder: Path, table: Table, run_id: str, clock: Clock
+        self,
+        engine: DuckDBPyConnection,
+        catalog: Catalog,
+        folder: Path,
+        table: Table,
+        run_id: str,
+        clock: Clock,
+        last_at: str,
     ) -> None:
-        self._engine, self._catalog, self._folder = engine, catalog, folder
+        self._engine, self._catalog, self._folder, self._last_at = engine, catalog, folder, last_at
         self._table, self._run_id, self._clock = table, run_id, clock
         self._name = unique_name(run_id)
         self._staged = folder / STAGING_FOLDER / f"{self._name}.parquet"
@@ -163,7 +170,7 @@ class EmbeddedStage:
         files = self._seal(moves, on_step)
         all_moves = [*moves, *self._revision_moves(files)]
         checksums = {file.path: file.sha256 for file in files}
-        covered = [replace(entry, details={**entry.details, "files": checksums}) for entry in entries]
+        covered = [replace(entry, details=self._details(entry, checksums)) for entry in entries]
         try:
             return self._catalog.commit(all_moves, files, covered, version=self._run_id, on_step=on_step)
         except (LeaseLost, PublishConflict):
@@ -171,6 +178,15 @@ class EmbeddedStage:
             for file in files:
                 (self._folder / file.path).unlink(missing_ok=True)
             raise
+
+    def _details(self, entry: EntryDraft, checksums: Mapping[str, str]) -> dict[str, Any]:
+        """Return the details of an entry with the files. Any: plain JSON values.
+
+        What was read is all that the ledger told of by then: whatever has a later instant was not seen. Our own clock
+        would not tell: a load takes its instant before others see it.
+        """
+        read_at = {"inputs_read_at": self._last_at} if "inputs_read_at" in entry.details else {}
+        return {**entry.details, **read_at, "files": dict(checksums)}
 
     def _seal(self, moves: Sequence[Move], on_step: OnStep) -> list[WrittenFile]:
         """Put the rows to publish into their final files; nobody points at them yet."""

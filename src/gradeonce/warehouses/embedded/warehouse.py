@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from gradeonce.schema import ROW_TABLES, SmallTable, Table
 from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Retention, Rows
 from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.embedded import collecting
-from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog
+from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog, LiveSegment
 from gradeonce.warehouses.embedded.files import STAGING_FOLDER, leftover_files, require_free_space, require_local_disk
 from gradeonce.warehouses.embedded.landing import land
 from gradeonce.warehouses.embedded.small import define_small_tables
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LAND_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the catalog says at one instant; `last_at` is when the last entry of the ledger was written."""
+
+    tables: Sequence[Table]
+    segments: Mapping[str, list[LiveSegment]]
+    state: Mapping[str, tuple[tuple[str, ...], str]]
+    small_tables: Sequence[tuple[SmallTable, str]]
+    last_at: str
 
 
 class EmbeddedWarehouse:
@@ -105,8 +117,9 @@ class EmbeddedWarehouse:
     def stage(self, table: Table, query: Query, *, run_id: str) -> Iterator[EmbeddedStage]:
         """See `Warehouse.stage`."""
         require_free_space(self._folder, self._minimum_free_megabytes)
-        with self._open(query.inputs) as engine:
-            stage = EmbeddedStage(engine, self._catalog, self._folder, table, run_id, self._clock)
+        seen = self._look(query.inputs)
+        with self._over(seen, query.inputs) as engine:
+            stage = EmbeddedStage(engine, self._catalog, self._folder, table, run_id, self._clock, seen.last_at)
             try:
                 stage.fill(query)
                 yield stage
@@ -141,24 +154,35 @@ class EmbeddedWarehouse:
     def _open(
         self, inputs: Mapping[str, tuple[str, ...] | None] | None, *, small_state: bool = False
     ) -> Iterator[DuckDBPyConnection]:
+        with self._over(self._look(inputs, small_state=small_state), inputs) as engine:
+            yield engine
+
+    def _look(self, inputs: Mapping[str, tuple[str, ...] | None] | None, *, small_state: bool = False) -> _Seen:
         with self._catalog.steady():
             known = {table.name: table for table in (*ROW_TABLES, *self._catalog.tables())}
             tables = list(known.values()) if inputs is None else [known[name] for name in inputs if name in known]
-            segments = self._catalog.live_segments([table.name for table in tables])
-            state = self._catalog.small_state() if small_state else {}
-            small_tables = self._catalog.small_tables() if small_state else []
+            return _Seen(
+                tables,
+                self._catalog.live_segments([table.name for table in tables]),
+                self._catalog.small_state() if small_state else {},
+                self._catalog.small_tables() if small_state else [],
+                self._catalog.last_at(),
+            )
+
+    @contextmanager
+    def _over(self, seen: _Seen, inputs: Mapping[str, tuple[str, ...] | None] | None) -> Iterator[DuckDBPyConnection]:
         with open_engine(threads=self._threads, scratch=self._folder / STAGING_FOLDER) as engine:
             define_views(
                 engine,
-                tables,
-                segments,
+                seen.tables,
+                seen.segments,
                 self._folder,
                 partitions=inputs or {},
                 names=self._names,
                 columns=self._columns,
             )
-            define_small_state(engine, state)
-            define_small_tables(engine, small_tables)
+            define_small_state(engine, seen.state)
+            define_small_tables(engine, seen.small_tables)
             yield engine
 
     def land(

@@ -1,5 +1,10 @@
+-- name: declare_last_at
+-- The instant of the last link before anything is read: whatever is told of later has a later one. A clock would not tell:
+-- a load takes its instant a second and more before others see it.
+DECLARE read_at STRING DEFAULT (SELECT COALESCE(MAX(at), '') FROM ledger)
+
 -- name: declare_read_at
--- The server's clock before anything is read.
+-- The server's clock before anything is read, for tables that something else fills: no link tells of them.
 DECLARE read_at STRING DEFAULT FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E6S+00:00', CURRENT_TIMESTAMP(), 'UTC')
 
 -- name: fences
