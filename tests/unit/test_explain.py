@@ -190,6 +190,24 @@ def test_a_question_must_name_either_a_player_and_date_or_an_id(book, asked) -> 
         explain(book, **asked)
 
 
+def test_a_game_that_moved_names_the_prediction_for_its_new_date(book) -> None:
+    """The later one counts, on the new date; it once said "not graded yet", however often it was graded."""
+    book.add(PREDICTIONS, prediction_id="p1")
+    later = {"prediction_id": "p2", "game_date": date(2026, 1, 20), "created_at": at("15:00", "2026-01-20")}
+    book.add(PREDICTIONS, **later)
+
+    pick = only_pick(book)
+
+    assert pick.note == ""
+    assert pick.lines[0].rule == "No prediction with this line counts."
+    assert [(rival.prediction_id, rival.why) for rival in pick.lines[0].rivals] == [
+        (
+            "p1",
+            "p2 counts in its place: the same line, predicted later or at the same instant, for 2026-01-20.",
+        )
+    ]
+
+
 def test_older_actuals_stand_behind_the_one_in_use(book) -> None:
     """Final before provisional, then the latest recorded."""
     book.add(ACTUALS, actual_value=24, is_final=False, recorded_at=at("09:00", "2026-01-19"))

@@ -118,7 +118,8 @@ def _query(reader: Reader, name: str, params: Mapping[str, Any], **slots: str) -
 def _picks(
     reader: Reader, who: Mapping[str, Any], rules: RuleSettings, prediction_id: str | None
 ) -> tuple[PickExplained, ...]:
-    params = {**who, **select_params(rules, [who["day"]])}
+    days = [row["game_date"] for row in _query(reader, "dates_of_games", who)]
+    params = {**who, **select_params(rules, days)}
     predictions = _by(
         _query(reader, "predictions", params, candidates=candidates_sql(PREDICTIONS.name)),
         "market", "system_id", "game_id",
@@ -133,7 +134,7 @@ def _picks(
             continue
         market, system_id, game_id = key
         versions = actuals[market, game_id]
-        lines = _lines(predictions[key], grades[key], revisions[key], market, versions)
+        lines = _lines(predictions[key], grades[key], revisions[key], market, versions, who["day"])
         picks.append(
             PickExplained(
                 system_id=system_id,
@@ -183,15 +184,18 @@ def _lines(
     revisions: list[dict[str, Any]],
     market: str,
     versions: list[dict[str, Any]],
+    day: date,
 ) -> tuple[LineExplained, ...]:
     played = next((row["game_date"] for row in versions), None)
     lines = []
     for line_value in dict.fromkeys(row["line_value"] for row in (*predictions, *grades, *revisions)):
         rows = [row for row in predictions if row["line_value"] == line_value]
         graded = next((row for row in grades if row["line_value"] == line_value), None)
-        counted_id = next((row["prediction_id"] for row in rows if row["excluded_reason"] is None), None)
         seen = [
-            PredictionSeen(**_without(row, "system_id", "market", "game_id"), why=why_excluded(row, counted_id))
+            PredictionSeen(
+                **_without(row, "system_id", "market", "game_id", "counted_id", "counted_date"),
+                why=why_excluded(row, day),
+            )
             for row in rows
         ]
         counted = next((prediction for prediction in seen if prediction.excluded_reason is None), None)

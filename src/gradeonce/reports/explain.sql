@@ -21,14 +21,34 @@ LIMIT 5
 -- Purpose: everybody with predictions.
 SELECT player_lookup, max(player_name) AS player_name FROM player_prop_predictions GROUP BY player_lookup
 
+-- name: dates_of_games
+-- Purpose: every date for which a game of that date was predicted; a game that moved is predicted again, under its old id.
+SELECT DISTINCT game_date
+FROM player_prop_predictions
+WHERE player_lookup = $player AND game_id IN (
+    SELECT game_id FROM player_prop_predictions WHERE player_lookup = $player AND game_date = $day
+)
+
 -- name: predictions
--- Purpose: every prediction of the player on the date, oldest first, with the reason why it does not count.
+-- Purpose: every prediction of the player on the date, oldest first, with the reason why it does not count, and the one
+-- that does: on the same line, perhaps for another date.
 SELECT
     prediction_id, system_id, market, game_id, line_value, predicted_value, recommendation, confidence_score,
     line_source, bookmaker, over_price, under_price, created_at, tipoff_at, is_active, invalidation_reason,
-    model_version, load_id, loaded_at, excluded_reason
-FROM ({candidates}) AS candidates
-WHERE player_lookup = $player
+    model_version, load_id, loaded_at, excluded_reason, counted_id, counted_date
+FROM (
+    SELECT
+        *,
+        max(CASE WHEN excluded_reason IS NULL THEN prediction_id END) OVER (
+            PARTITION BY system_id, market, game_id, line_value
+        ) AS counted_id,
+        max(CASE WHEN excluded_reason IS NULL THEN game_date END) OVER (
+            PARTITION BY system_id, market, game_id, line_value
+        ) AS counted_date
+    FROM ({candidates}) AS candidates
+    WHERE player_lookup = $player
+) AS judged
+WHERE game_date = $day
 ORDER BY system_id, market, game_id, created_at NULLS FIRST, prediction_id, loaded_at, load_row
 
 -- name: name

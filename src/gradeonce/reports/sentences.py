@@ -36,12 +36,13 @@ def market_name(market: str) -> str:
     return " + ".join(COMPOSITE_MARKETS.get(market, (market.replace("_", " "),)))
 
 
-def why_excluded(row: Mapping[str, Any], counted_id: str | None) -> str:
+def why_excluded(row: Mapping[str, Any], day: date) -> str:
     """Return why a prediction does not count; empty when it does.
 
     Args:
-        row: The prediction with its `excluded_reason`. Any: its columns have types of their own.
-        counted_id: The prediction that counts with the same line.
+        row: The prediction with its `excluded_reason`, and `counted_id` and `counted_date` of the one that counts with the
+            same line. Any: its columns have types of their own.
+        day: The date that it was made for.
     """
     match row["excluded_reason"]:
         case None:
@@ -59,7 +60,10 @@ def why_excluded(row: Mapping[str, Any], counted_id: str | None) -> str:
         case "after_tipoff":
             return f"It was made at {instant(row['created_at'])}, not before tip-off at {instant(row['tipoff_at'])}."
         case "superseded":
-            return f"{counted_id} counts in its place: the same line, predicted later or at the same instant."
+            when = "later or at the same instant" + (
+                "" if row["counted_date"] == day else f", for {row['counted_date']}"
+            )
+            return f"{row['counted_id']} counts in its place: the same line, predicted {when}."
         case reason:
             return f"It is excluded: {str(reason).replace('_', ' ')}."
 
