@@ -40,8 +40,8 @@ def why_excluded(row: Mapping[str, Any], day: date) -> str:
     """Return why a prediction does not count; empty when it does.
 
     Args:
-        row: The prediction with its `excluded_reason`, and `counted_id` and `counted_date` of the one that counts with the
-            same line. Any: its columns have types of their own.
+        row: The prediction with its `excluded_reason`, and `counted_id` and `counted_date` of the one that counts with
+            the same line. Any: its columns have types of their own.
         day: The date that it was made for.
     """
     match row["excluded_reason"]:
