@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 
 from gradeonce.torture import FAULTS
-from races.test_torture import Ground, Tortured, is_alive, processes_of, tortured_at_once, wait_until
+from races.test_torture import TO_BE_KILLED, Ground, Tortured, is_alive, processes_of, tortured_at_once, wait_until
 from servers import BigQuery, Firestore, bigquery_environment
 
 NAIVE = ("--seconds", "10", "--seed", "31", "--workers", "4", "--algorithm", "naive", "--faults", "none")
@@ -82,7 +82,7 @@ class Killed:
 
 def kill_a_torture(ground: Ground, server: BigQuery) -> Killed:
     """Start a torture, kill its judge without warning once somebody publishes, and wait for what follows."""
-    judge = ground.start("--seconds", "60", "--seed", "17", "--workers", "2")
+    judge = ground.start(*TO_BE_KILLED, "--seed", "17", "--workers", "2")
     try:
 
         def publishes() -> bool:
