@@ -127,10 +127,10 @@ def test_a_channel_that_says_now_is_not_asked_at_once(receiver: Receiver) -> Non
 def test_a_wait_that_is_too_long_is_left_to_the_next_time(
     receiver: Receiver, headers: dict[str, str], seconds: float | None
 ) -> None:
-    """Within two seconds there is no time for it; the error says how long the channel asked for."""
+    """Within twenty seconds there is no time for it; the error says how long the channel asked for."""
     receiver.answer(Answer(429, "rate_limited", headers))
 
-    _, error, _ = try_to_send("slack", receiver.url, seconds=1.0)
+    _, error, _ = try_to_send("slack", receiver.url, seconds=20.0)
 
     assert isinstance(error, TransientAlertError)
     assert error.retry_after_seconds == seconds
@@ -162,10 +162,10 @@ def test_nobody_listens() -> None:
 
 def test_a_server_without_tls_is_not_spoken_to_in_clear(receiver: Receiver) -> None:
     """https to a port that speaks http: out of reach, and no byte of the message was sent."""
-    tries, error, _ = try_to_send("slack", receiver.url.replace("http://", "https://"), seconds=1.0)
+    tries, error, _ = try_to_send("slack", receiver.url.replace("http://", "https://"), seconds=20.0)
 
     assert error is not None
-    assert tries == 2
+    assert tries == 3
     assert error.message.startswith("The channel is out of reach: ")
     assert not any(part in str(error) for part in SECRET.split("/"))
     assert receiver.requests == []
