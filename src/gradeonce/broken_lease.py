@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradeonce.errors import RefusedForSafety
-from gradeonce.leases import LeaseStore, new_holder
+from gradeonce.leases import LeaseRecord, LeaseStore, new_holder
 from gradeonce.model import EntryDraft
 from gradeonce.warehouses.base import Warehouse
 
@@ -21,8 +21,10 @@ def break_lease(warehouse: Warehouse, leases: LeaseStore, key: str, *, token: in
     Raises:
         RefusedForSafety: If no claim on the key carries that token; nothing was released.
     """
-    record = next((record for record in leases.records() if record.key == key), None)
+    record = _record_of(leases, key)
     if record is None or record.released_at is not None or not leases.break_claim(key, token=token):
+        # As it stands now: the holder may have let go, and another come, since we looked.
+        record = _record_of(leases, key)
         stands = "it is not held" if record is None or record.released_at else f"it now carries token {record.token}"
         raise RefusedForSafety(
             f"The lease {key} was not released: {stands}, not token {token}.",
@@ -41,3 +43,7 @@ def break_lease(warehouse: Warehouse, leases: LeaseStore, key: str, *, token: in
         ]
     )
     return record.holder
+
+
+def _record_of(leases: LeaseStore, key: str) -> LeaseRecord | None:
+    return next((record for record in leases.records() if record.key == key), None)

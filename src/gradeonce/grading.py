@@ -177,9 +177,11 @@ class Grader:
         """
         partitions = [day.isoformat() for day in days]
         query = self._query(partitions, rules.RuleSettings.of(self.settings), "estimate", elsewhere=())
-        # The first twice: before the leases and under them.
-        looked_up = (PREDICTIONS, PREDICTIONS, ACTUALS)
-        shared = sum(estimator.sharing(table, "game_id", PREDICTIONS, partitions) for table in looked_up)
+        # Predictions twice: before the leases are taken, and once the fences were read.
+        shared = sum(
+            times * estimator.sharing(table, "game_id", PREDICTIONS, partitions)
+            for table, times in ((PREDICTIONS, 2), (ACTUALS, 1))
+        )
         return estimator.staging(query) + shared
 
     def linked(self, partitions: Sequence[str]) -> list[str]:

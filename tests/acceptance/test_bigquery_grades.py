@@ -145,7 +145,7 @@ def test_a_grading_is_estimated_by_dry_runs(books: Books) -> None:
     asked = [sent.job.get("dryRun") for sent in books.sent[before:] if sent.job and "prediction" in sent.sql]
     assert asked == [True, True, True]
     told = books.there("grade", "--all", "--estimate", GRADEONCE_WAREHOUSE_PRICE_PER_TEBIBYTE="2").out
-    assert told == "1 date(s) with predictions: reads 3,298,534,883,328 bytes, which cost 6.000000 at 2 per TiB\n"
+    assert told == "1 date(s) with predictions: reads 4,398,046,511,104 bytes, which cost 8.000000 at 2 per TiB\n"
     assert books.there.inside("grade", "2020-01-01", "--estimate").out == "0 date(s) with predictions: reads 0 bytes\n"
     refused = books.here.inside("grade", DAY, "--estimate", code=64)
     assert "reading it costs nothing" in refused.err

@@ -226,3 +226,19 @@ def test_breaking_a_lease_needs_its_token_and_leaves_a_trace(book: Book) -> None
     assert (trace.token, trace.holder, trace.details["reason"]) == (5, "stuck", "its machine is gone")
     assert book.grade(DAY).runs[0].token == 6
     assert ledger_findings(book.warehouse) == ()
+
+
+def test_a_lease_that_changes_hands_while_it_is_broken_is_told_as_it_stands(tmp_path: Path) -> None:
+    """The holder lets go, and another comes, between our look and the break: his token is named."""
+
+    class Restless(MemoryLeases):
+        def break_claim(self, key: str, *, token: int) -> bool:
+            self.release(key, holder="slow", token=1)
+            self.try_acquire(key, holder="next", ttl_seconds=60.0, floor=0)
+            return super().break_claim(key, token=token)
+
+    leases = Restless()
+    leases.try_acquire(KEY, holder="slow", ttl_seconds=60.0, floor=0)
+    refused = pytest.raises(RefusedForSafety, match="it now carries token 2, not token 1")
+    with open_book(new_book(tmp_path / "book"), leases=leases) as book, refused:
+        book.break_lease(KEY, token=1)

@@ -12,6 +12,7 @@ from gradeonce.dedupe.history import DROPPED, PlanState, history_of
 from gradeonce.dedupe.plan import Plan
 from gradeonce.dedupe.store import all_plans, find_plan
 from gradeonce.dedupe.verify import verify_plan
+from gradeonce.errors import RefusedForSafety
 from gradeonce.model import Copies, Query
 from gradeonce.publish import Judgement, publish
 from gradeonce.schema import Table
@@ -128,7 +129,18 @@ def _drop(deduper: Deduper, backup: Backup) -> None:
     if plan.beside:
         drop_beside(deduper, plan)
         return
-    table = next(table for table in deduper.warehouse.tables() if table.name == backup.name)
+    table = next((table for table in deduper.warehouse.tables() if table.name == backup.name), None)
+    if table is None:
+        # Somebody else has dropped it since we looked.
+        return
+    try:
+        _empty(deduper, backup, table)
+    except RefusedForSafety:
+        if not history_of(deduper.warehouse, plan).backup_dropped_at:
+            raise
+
+
+def _empty(deduper: Deduper, backup: Backup, table: Table) -> None:
     fences = {fence.partition: fence for fence in deduper.warehouse.all_fences(table)}
     columns = ", ".join(f'"{name}"' for name in table.column_names)
     publish(

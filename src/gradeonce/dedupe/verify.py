@@ -9,7 +9,9 @@ from gradeonce.dedupe.deduper import Deduper
 from gradeonce.dedupe.history import History, PlanState, history_of
 from gradeonce.dedupe.plan import Plan, by_partition
 from gradeonce.dedupe.store import find_plan
+from gradeonce.errors import PublishConflict
 from gradeonce.model import PartitionFacts, Query
+from gradeonce.publish import ATTEMPTS
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,22 @@ class Verified:
 
 
 def verify_plan(deduper: Deduper, plan_id: str) -> Verified:
-    """Look whether a plan that was applied, or rolled back, left what it should have."""
+    """Look whether a plan that was applied, or rolled back, left what it should have.
+
+    Raises:
+        PublishConflict: If something of it was changed every time that we looked.
+    """
     plan = find_plan(deduper.warehouse, plan_id)
-    history = history_of(deduper.warehouse, plan)
+    for _ in range(ATTEMPTS):
+        history = history_of(deduper.warehouse, plan)
+        verified = _verified(deduper, plan, history)
+        # What somebody publishes, brings back or drops while we look is no finding: then all is looked at once more.
+        if verified.passed or history_of(deduper.warehouse, plan) == history:
+            return verified
+    raise PublishConflict(f"{plan.table_name} is published to all the time.", hint="Run the same command again.")
+
+
+def _verified(deduper: Deduper, plan: Plan, history: History) -> Verified:
     if history.state is PlanState.PLANNED:
         return Verified(plan, history, (Finding("rows", False, "the plan was never applied"),))
     if plan.beside:

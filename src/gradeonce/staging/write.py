@@ -60,7 +60,13 @@ def write(staging: Staging, files: Sequence[Path], *, batch: str, worker: str, o
             on_step=staging.on_step,
         )
     if landed.already:
-        return StageReport(batch, worker, "already_staged" if read.rows else "empty", landed.load_id, names)
+        stands = staging.warehouse.fences(STAGED_PREDICTIONS, [name])[name]
+        if stands.version.startswith(Letter.SWEEP):
+            # Somebody staged the same since we looked, and it was swept: it is staged no more.
+            return write(staging, files, batch=batch, worker=worker, options=options)
+        merged = stands.version.startswith(Letter.CONSOLIDATION)
+        status = "already_consolidated" if merged else ("already_staged" if read.rows else "empty")
+        return StageReport(batch, worker, status, landed.load_id, names)
     return StageReport(
         batch=batch,
         worker=worker,
