@@ -101,6 +101,18 @@ def test_init_in_a_folder_of_ones_own(gradeonce: Command) -> None:
     assert (gradeonce.folder / "season" / "catalog.sqlite").is_file()
 
 
+@pytest.mark.parametrize("name", ["taken", "taken/book"])
+def test_init_where_a_file_is_in_the_way_is_no_bug_of_ours(gradeonce: Command, name: str) -> None:
+    """It says why there can be no folder; nothing is made, not even the file of settings."""
+    gradeonce.write("taken", "a file\n")
+
+    found = gradeonce("init", name, code=78)
+
+    assert f"{name}: no folder can be made there (" in found.err
+    assert "next: Name another folder for the book." in found.err
+    assert [path.name for path in gradeonce.folder.iterdir()] == ["taken"]
+
+
 def test_config_show_tells_where_each_value_comes_from(book: Command) -> None:
     """Defaults < file < environment < flags."""
     file = book.folder / "gradeonce.toml"

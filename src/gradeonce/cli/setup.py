@@ -42,7 +42,7 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     created = create_warehouse(settings)
     if wrote_config:
         # What came from the environment stays there: a URL may hold a password.
-        config.write_text(config_template({"book": name} if name else {}), encoding="utf-8")
+        _write(config, config_template({"book": name} if name else {}))
     with Book(settings) as book:
         summed = book.add_missing_sums()
     missing = missing_parts(settings)
@@ -68,6 +68,18 @@ def init(ctx: click.Context, folder: str | None, check: bool, as_json: bool) -> 
     if created:
         click.echo("Next: gradeonce load predictions FILE, gradeonce load actuals FILE, gradeonce grade yesterday")
     return ExitCode.DONE
+
+
+def _write(config: Path, text: str) -> None:
+    from gradeonce.errors import ConfigError
+
+    try:
+        config.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{config}: cannot be written ({error.strerror}).",
+            state="The book is there; without a file of settings, it is found with --book.",
+        ) from error
 
 
 def _tell_missing(book: str, missing: list[str], *, as_json: bool) -> int:

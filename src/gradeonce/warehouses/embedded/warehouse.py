@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gradeonce.chain import Entry
 from gradeonce.clock import Clock, SystemClock
-from gradeonce.errors import PublishConflict, RefusedForSafety, UsageError
+from gradeonce.errors import ConfigError, PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
 from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Retention, Rows
@@ -89,8 +89,14 @@ class EmbeddedWarehouse:
 
         Raises:
             RefusedForSafety: If the folder lies on a network file system, or holds something else.
+            ConfigError: If there can be no such folder: a file is in the way, or the rights are missing.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: no folder can be made there ({error.strerror}).", hint="Name another folder for the book."
+            ) from error
         if not allow_network_filesystem:
             require_local_disk(folder)
         # Looked at in this order: once the catalog is there, whoever made it may put more beside it.
