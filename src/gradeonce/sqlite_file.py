@@ -153,4 +153,9 @@ def _translated(error: sqlite3.Error, path: Path) -> WarehouseError:
         return TransientWarehouseError(text, hint="Run the same command again.")
     if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return TransientWarehouseError(text, hint="Free some disk space, then run the same command again.")
+    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+        hint = (
+            f"{path.parent} must be writable, for reading too: SQLite keeps its log beside the file. Else read a copy."
+        )
+        return WarehouseError(text, hint=hint)
     return WarehouseError(text)

@@ -1,4 +1,4 @@
-"""A signal that comes while SQLite waits to begin a transaction leaves none open."""
+"""A file of SQLite: no signal leaves a transaction open, and what cannot be opened says why."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gradeonce.errors import WarehouseError
 from gradeonce.sqlite_file import SqliteFile
 
 
@@ -59,3 +60,11 @@ def test_interrupted_beginning_leaves_no_transaction(file: SqliteFile, kind: str
     assert not connection.in_transaction
     with file.write() as writing:
         writing.execute("INSERT INTO noted VALUES ('cleaned up')")
+
+
+def test_file_that_cannot_be_opened_says_what_it_needs(tmp_path: Path) -> None:
+    """On a disk that cannot be written a book cannot be read either; SQLite says no more than that it is unable to."""
+    with pytest.raises(WarehouseError, match="unable to open database file") as caught:
+        SqliteFile(tmp_path / "missing" / "catalog.sqlite", durable=True)
+
+    assert caught.value.hint.startswith(f"{tmp_path / 'missing'} must be writable, for reading too")
