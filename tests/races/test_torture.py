@@ -261,14 +261,17 @@ def test_naive_is_seen_to_fail(grounds: dict[str, Ground]) -> None:
 def test_lock_only_is_seen_to_fail(grounds: dict[str, Ground]) -> None:
     """A lease without a fence: a lock store that forgets, or a worker that is stopped past its lease, and rows double.
 
-    Whether that happens within 8 s depends on the machine; it fails on one of five plans, mostly on the first. Four
-    workers: so many get their work done within a lease on a busy machine, too.
+    Whether that happens within 8 s depends on the machine; mostly it does in the first plan. With 0.3 of a processor
+    a book in a folder failed in two of five, so there are longer ones for what is left. Four workers: so many get their
+    work done within a lease on a busy machine, too.
     """
     left = books(grounds)
-    plans = [("14", "flush"), ("15", "pause,flush"), ("16", "flush"), ("17", "pause,flush"), ("18", "flush")]
-    for seed, faults in plans:
-        options = ("--seconds", "8", "--seed", seed, "--workers", "4", "--algorithm", "lock-only", "--faults", faults)
-        for name, found in tortured_at_once({name: (ground, options) for name, ground in left.items()}).items():
+    plans = [(14, 8), (15, 8), (16, 8), (17, 30), (18, 30), (19, 30), (20, 30)]
+    for seed, seconds in plans:
+        faults = "pause,flush" if seed % 2 else "flush"
+        options = ("--seconds", str(seconds), "--seed", str(seed), "--workers", "4", "--faults", faults)
+        lock_only = (*options, "--algorithm", "lock-only")
+        for name, found in tortured_at_once({name: (ground, lock_only) for name, ground in left.items()}).items():
             assert found.verdict["crashes"] == []
             if found.verdict["violations"]["G1"] + found.verdict["violations"]["G3"]:
                 assert found.code == 1

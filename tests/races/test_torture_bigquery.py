@@ -149,11 +149,13 @@ def test_naive_is_seen_to_fail(tortured: dict[str, Tortured]) -> None:
 def test_lock_only_is_seen_to_fail(tortured: dict[str, Tortured], grounds: dict[str, Ground]) -> None:
     """A document with a fixed expiry, deleted on release; who cannot have it goes on: what most teams write.
 
-    Whether it fails within 30 s depends on the machine; it fails on one of two plans, nearly always on the first.
+    Whether it fails within 30 s depends on the machine; it fails on one of four plans, nearly always on the first.
     """
     found = tortured["lock-only"]
-    if not sum(found.verdict["violations"].values()):
-        found = tortured_at_once({"": (grounds["lock-only"], (*LOCK_ONLY, "--seed", "15"))})[""]
+    for seed in ("15", "16", "17"):
+        if sum(found.verdict["violations"].values()):
+            break
+        found = tortured_at_once({"": (grounds["lock-only"], (*LOCK_ONLY, "--seed", seed))})[""]
 
     assert sum(found.verdict["violations"].values()) > 0, found.verdict
     assert (found.code, found.verdict["crashes"]) == (1, [])
