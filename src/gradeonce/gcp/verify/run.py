@@ -86,7 +86,7 @@ def _of_leases(deployment: Deployment, clock: Clock, make: Callable[[Iterable[Ch
     url = f"{base.rpartition('/')[0]}/{COLLECTION}" + (f"?{options}" if options else "")
     store = FirestoreLeases(url)
     try:
-        make(leases.checks(store, clock.sleep))
+        make(leases.checks(store, clock))
     finally:
         store.close()
 
