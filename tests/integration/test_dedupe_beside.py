@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import gradeonce
 from builders import ledger_findings, new_book, open_book
 from gradeonce.book import Book
 from gradeonce.errors import RefusedForSafety, UsageError, ValidationFailed
+from gradeonce.warehouses.postgres.beside import PostgresBeside
 from postgres_book import postgres, schema
 from races.child import answer_of, child
 from servers import Postgres
@@ -197,3 +198,31 @@ def test_what_cannot_be_planned_is_told(book: Book, rows: Any, tmp_path: Path) -
         pytest.raises(UsageError, match=r"no table 'public\.nowhere'"),
     ):
         folder.dedupe_plan("public.nowhere", key=["a"], keep="latest", by="b")
+
+
+def test_two_who_apply_or_drop_at_once_are_both_told_that_it_is_done(
+    postgres: Postgres, schema: str, book: Book, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between our look at the history and the lock on the table, somebody else does the very same."""
+    plan_id = plan_of(book).plan_id
+    with gradeonce.open(postgres.url, schema=schema, threads=1, backup_days=0) as neighbour:
+
+        def first(name: str, act: Callable[[], object]) -> None:
+            method, left = getattr(PostgresBeside, name), [act]
+
+            # Any: what the method takes and returns.
+            def after_the_other(*given: Any, **named: Any) -> Any:
+                if left:
+                    left.pop()()
+                return method(*given, **named)
+
+            monkeypatch.setattr(PostgresBeside, name, after_the_other)
+
+        first("remove", lambda: neighbour.dedupe_apply(plan_id))
+        assert book.dedupe_apply(plan_id).status == "already_applied"
+        assert rows("SELECT count(*) FROM ODD") == [(4,)]
+
+        first("drop", lambda: neighbour.dedupe_drop_expired(dry_run=False))
+        assert [one.plan_id for one in book.dedupe_drop_expired(dry_run=False).dropped] == [plan_id]
+        assert book.dedupe_backups() == []
+        assert ledger_findings(book.warehouse) == ()

@@ -100,6 +100,10 @@ def _applied_beside(deduper: Deduper, plan: Plan) -> Applied:
     try:
         rows = remove_beside(deduper, plan)
     except RefusedForSafety as error:
+        # Asked again: somebody else may have applied it while we waited for the table.
+        history = history_of(deduper.warehouse, plan)
+        if history.state is PlanState.APPLIED:
+            return _applied(deduper, plan, ApplyStatus.ALREADY_APPLIED, history.run_id)
         raise RefusedForSafety(
             f"The plan {plan.plan_id} no longer fits. {error.message}", hint="Make a new one: gradeonce dedupe plan"
         ) from error

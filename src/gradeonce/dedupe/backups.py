@@ -12,7 +12,7 @@ from gradeonce.dedupe.history import DROPPED, PlanState, history_of
 from gradeonce.dedupe.plan import Plan
 from gradeonce.dedupe.store import all_plans, find_plan
 from gradeonce.dedupe.verify import verify_plan
-from gradeonce.errors import RefusedForSafety
+from gradeonce.errors import RefusedForSafety, WarehouseError
 from gradeonce.model import Copies, Query
 from gradeonce.publish import Judgement, publish
 from gradeonce.schema import Table
@@ -126,21 +126,21 @@ def drop_expired(deduper: Deduper, *, dry_run: bool = True) -> Dropped:
 
 def _drop(deduper: Deduper, backup: Backup) -> None:
     plan = find_plan(deduper.warehouse, backup.plan_id)
-    if plan.beside:
-        drop_beside(deduper, plan)
-        return
-    table = next((table for table in deduper.warehouse.tables() if table.name == backup.name), None)
-    if table is None:
-        # Somebody else has dropped it since we looked.
-        return
     try:
-        _empty(deduper, backup, table)
-    except RefusedForSafety:
+        if plan.beside:
+            drop_beside(deduper, plan)
+        else:
+            _empty(deduper, backup)
+    except (RefusedForSafety, WarehouseError):
+        # Somebody else may have dropped it since we looked.
         if not history_of(deduper.warehouse, plan).backup_dropped_at:
             raise
 
 
-def _empty(deduper: Deduper, backup: Backup, table: Table) -> None:
+def _empty(deduper: Deduper, backup: Backup) -> None:
+    table = next((table for table in deduper.warehouse.tables() if table.name == backup.name), None)
+    if table is None:
+        raise RefusedForSafety(f"There is no backup {backup.name} any more.")
     fences = {fence.partition: fence for fence in deduper.warehouse.all_fences(table)}
     columns = ", ".join(f'"{name}"' for name in table.column_names)
     publish(
