@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -50,11 +50,13 @@ class GradeReport:
         runs: One per date, in order.
         errors: The error of every date that failed, by date.
         alerts: What was told of it; None: nobody was to be told.
+        ended_at: When each date was through, by date; a backfill goes on with others for long.
     """
 
     runs: tuple[PartitionRun, ...]
     errors: Mapping[str, GradeonceError]
     alerts: Announced | None = None
+    ended_at: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def totals(self) -> dict[str, int | float | None]:
@@ -106,12 +108,14 @@ def grade_dates(
         if day.isoformat() not in rows
     }
     errors: dict[str, GradeonceError] = {}
+    ended_at: dict[str, datetime] = {}
     total = sum(rows.get(day.isoformat(), 0) for day in wanted)
     rows_done = 0
 
     def take(chunk: Sequence[date], finished: Sequence[PartitionRun]) -> None:
         nonlocal rows_done
         runs.update({run.partition: run for run in finished})
+        ended_at.update(dict.fromkeys((run.partition for run in finished), grader.clock.now()))
         rows_done += sum(rows[day.isoformat()] for day in chunk)
         if on_progress is not None:
             on_progress(Progress(min(len(runs), len(wanted)), len(wanted), rows_done, total), finished)
@@ -137,7 +141,9 @@ def grade_dates(
     if not dry_run:
         _add_missing_sums(grader)
     # A date that shares a game with those asked for is there too if it changed.
-    return GradeReport(tuple(runs[partition] for partition in sorted(runs)), dict(sorted(errors.items())))
+    return GradeReport(
+        tuple(runs[partition] for partition in sorted(runs)), dict(sorted(errors.items())), ended_at=ended_at
+    )
 
 
 def _plan(grader: Grader, days: Sequence[date], rows: Mapping[str, int]) -> tuple[list[list[date]], int]:

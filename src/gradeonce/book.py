@@ -361,7 +361,11 @@ class Book(ReadableBook):
         return break_lease(self.warehouse, self.leases, key, token=token, reason=reason)
 
     def announce(
-        self, problems: Sequence[Problem], *, scope: Sequence[str] = (), examined_at: datetime | None = None
+        self,
+        problems: Sequence[Problem],
+        *,
+        scope: Sequence[str] = (),
+        examined_at: datetime | Mapping[str, datetime] | None = None,
     ) -> Announced:
         """Tell the channels of `[alerts]` what is new about these problems and what is over.
 

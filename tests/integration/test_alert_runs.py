@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ import gradeonce
 from alert_builders import Desk, problem
 from builders import FakeClock, files_of, land_season, new_book, open_book
 from gradeonce.alerts.announce import KEPT_DAYS
+from gradeonce.backfill import Progress
 from gradeonce.errors import LeaseLost, TransientWarehouseError, ValidationFailed
+from gradeonce.grading import PartitionRun
 from receiver import Answer, Receiver, headings, receiver
 
 __all__ = ["receiver"]
@@ -89,6 +92,26 @@ def test_a_backfill_that_fails_on_every_date_is_one_message(folder: Path, receiv
         book.grade(all_dates=True, alert=True)
 
     assert headings(receiver.documents)[1:] == [f"🟢 Recovered: {DAY}: grading failed", "🟢 Recovered: 5 × run failed"]
+
+
+def test_what_fails_after_a_backfill_was_through_with_it_is_not_over_at_its_end(folder: Path) -> None:
+    """The first of six dates is graded, and graded again by somebody else, who fails, before the last one is."""
+    clock = FakeClock()
+    failed = problem(identity=f"grading/{DAY}/run_failed", place=DAY)
+
+    with open_book(folder, clock=clock, chunk_rows=2) as book:
+
+        def fail_meanwhile(progress: Progress, runs: Sequence[PartitionRun]) -> None:
+            clock.advance(60)
+            if progress.dates_done == 3:
+                book.announce([failed])
+
+        report = book.grade(all_dates=True, alert=True, on_progress=fail_meanwhile)
+
+        assert (len(report.runs), report.errors) == (6, {})
+        assert [(alert.identity, alert.is_open) for alert in book.alerts()] == [(failed.identity, True)]
+        book.grade(DAY, alert=True)
+        assert [alert.is_open for alert in book.alerts()] == [False]
 
 
 def test_a_lock_store_out_of_reach_is_told(folder: Path, receiver: Receiver) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ def announce(
     problems: Sequence[Problem],
     *,
     scope: Sequence[str] = (),
-    examined_at: datetime | None = None,
+    examined_at: datetime | Mapping[str, datetime] | None = None,
     on_step: OnStep = ignore_steps,
 ) -> Announced:
     """Tell the channels what is new about these problems, and what is over.
@@ -77,7 +77,8 @@ def announce(
         problems: What was found. Of several with one identity the worst counts.
         scope: Identities that were examined, found to be a problem or not; one that ends with `/` stands for all below
             it. An open alert within the scope whose problem was not found is over; any other is left alone.
-        examined_at: When they were examined; an alert that was seen later is not over. None: just now.
+        examined_at: When they were examined; an alert that was seen later is not over. By name, where some of the scope
+            were examined earlier than the rest, which then was just now; None: all just now.
         on_step: Called as each step is reached.
 
     Returns:
@@ -88,7 +89,7 @@ def announce(
     memory = Memory(warehouse)
     try:
         done = _Judge(memory, settings, clock, [channel.name for channel in channels], on_step).judge(
-            found, tuple(scope), examined_at or clock.now()
+            found, _instants(scope, examined_at, clock.now())
         )
         messages = deliver(memory, channels, settings, clock, on_step=on_step)
     except WarehouseError as error:
@@ -97,8 +98,21 @@ def announce(
     return replace(done, messages=tuple(messages))
 
 
+def _instants(
+    scope: Sequence[str], examined_at: datetime | Mapping[str, datetime] | None, now: datetime
+) -> dict[str, datetime]:
+    """Return when each part of the scope was examined."""
+    if isinstance(examined_at, Mapping):
+        return {part: examined_at.get(part, now) for part in scope}
+    return dict.fromkeys(scope, examined_at or now)
+
+
 def announce_safely(
-    announce: Callable[..., Announced], problems: Sequence[Problem], *, scope: Sequence[str] = ()
+    announce: Callable[..., Announced],
+    problems: Sequence[Problem],
+    *,
+    scope: Sequence[str] = (),
+    examined_at: Mapping[str, datetime] | None = None,
 ) -> Announced | None:
     """Announce beside a job that has its own outcome: a fault in here is logged and hides neither result nor error.
 
@@ -106,12 +120,13 @@ def announce_safely(
         announce: `Book.announce`.
         problems: See `announce`.
         scope: See `announce`.
+        examined_at: See `announce`.
 
     Returns:
         What was announced; None if that broke.
     """
     try:
-        return announce(problems, scope=scope)
+        return announce(problems, scope=scope, examined_at=examined_at)
     except Exception:  # noqa: BLE001
         # What is done is done, and what failed has its own error: the caller goes on with that.
         _log.exception("alerting_failed problems=%d", len(problems))
@@ -155,7 +170,7 @@ class _Judge:
     by_event: dict[Event, list[Alert]] = field(default_factory=lambda: {event: [] for event in Event})
     folded: list[Alert] = field(default_factory=list)
 
-    def judge(self, problems: Sequence[Problem], scope: tuple[str, ...], examined_at: datetime) -> Announced:
+    def judge(self, problems: Sequence[Problem], scope: Mapping[str, datetime]) -> Announced:
         alerts = self.memory.alerts()
         latest = _latest(alerts)
         seen = [self._see(problem, latest.get(problem.identity)) for problem in problems]
@@ -163,13 +178,13 @@ class _Judge:
             self._announce_what_is_new(alert)
         found = {problem.identity for problem in problems}
         over = [
-            alert
+            (alert, max(at for part, at in scope.items() if is_within(alert.identity, (part,))))
             for alert in latest.values()
-            if alert.is_open and alert.identity not in found and is_within(alert.identity, scope)
+            if alert.is_open and alert.identity not in found and is_within(alert.identity, tuple(scope))
         ]
-        recovered = [alert for alert in over if self._recover(alert, examined_at)]
+        recovered = [(alert, examined_at) for alert, examined_at in over if self._recover(alert, examined_at)]
         if recovered:
-            self._look_back(recovered, examined_at)
+            self._look_back(recovered)
         self._forget(alerts)
         return Announced(
             opened=tuple(self.by_event[Event.OPENED]),
@@ -242,11 +257,11 @@ class _Judge:
         self._announce(replace(alert, recovered_at=self.clock.now()), Event.RECOVERED.value)
         return True
 
-    def _look_back(self, recovered: Sequence[Alert], examined_at: datetime) -> None:
-        """Open alerts anew that somebody saw since we examined; see `_keep_seen`."""
+    def _look_back(self, recovered: Sequence[tuple[Alert, datetime]]) -> None:
+        """Open alerts anew that somebody saw since they were examined; see `_keep_seen`."""
         latest = _latest(self.memory.alerts())
         over = []
-        for alert in recovered:
+        for alert, examined_at in recovered:
             known = latest[alert.identity]
             if known.alert_id != alert.alert_id:
                 continue

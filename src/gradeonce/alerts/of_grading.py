@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gradeonce.alerts.announce import Announced, announce_safely
@@ -47,7 +48,17 @@ def grade_and_tell(
             announce_safely(announce, [problem])
         raise
     problems, scope = grading_problems(report, settings)
-    return replace(report, alerts=announce_safely(announce, problems, scope=scope))
+    told = announce_safely(announce, problems, scope=scope, examined_at=_examined_at(report))
+    return replace(report, alerts=told)
+
+
+def _examined_at(report: GradeReport) -> dict[str, datetime]:
+    # What somebody else saw of a date since we were through with it is not over because of us.
+    return {
+        part: ended_at
+        for day, ended_at in report.ended_at.items()
+        for part in (f"grading/{day}/", f"coverage/{day}", f"schedule/{day}")
+    }
 
 
 def grading_problems(report: GradeReport, settings: Settings) -> tuple[list[Problem], list[str]]:
