@@ -203,8 +203,8 @@ BAD = [
     (
         "predictions",
         {**PICK, "over_price": "50"},
-        "column over_price: '50' is no American odds; expected -100 and below or 100 and above, such as -110 for decimal "
-        "odds of 1.91",
+        "column over_price: '50' is no American odds; expected -100 and below or 100 and above, such as -110 for "
+        "decimal odds of 1.91",
     ),
     ("actuals", {**BOX, "points": "999"}, "column points: '999' is impossible; expected -200 to 500"),
     ("actuals", {**BOX, "is_dnp": "perhaps"}, "column is_dnp: 'perhaps' is neither true nor false"),
