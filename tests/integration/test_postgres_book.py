@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,13 @@ import gradeonce
 from builders import SHELVES, land_actuals, ledger_findings, new_book, open_book, shelf_query
 from gradeonce.book import Book
 from gradeonce.errors import WarehouseError
-from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, LINES, PREDICTIONS, Table
+from gradeonce.schema import ACCURACY, ACTUALS, DAILY_PERFORMANCE, LINES, PREDICTIONS, SCHEDULE_RUNS, Table
 from gradeonce.simulation import simulate_season
 from gradeonce.warehouses.base import Params, Rows
 from gradeonce.warehouses.postgres.connection import Session
 from gradeonce.warehouses.postgres.rows import facts_of
 from gradeonce.warehouses.postgres.warehouse import PostgresWarehouse
-from postgres_book import postgres, schema
+from postgres_book import postgres, schema, wait_for_waiters
 from servers import Postgres
 
 __all__ = ["postgres", "schema"]
@@ -177,3 +179,24 @@ def test_a_table_without_rows_is_brought_as_an_empty_one(server_book: Book) -> N
         server_book.warehouse.bring(engine, LINES, ["2026-01-17"])
 
         assert engine.execute(f"SELECT count(*) FROM {LINES.name}").fetchone() == (0,)
+
+
+def test_small_rows_are_written_in_one_order_by_everybody(postgres: Postgres, schema: str) -> None:
+    """One who holds the first of two rows, and wants the second, does not meet another who has begun with that."""
+    rows = [{"slot": day, "state": "waiting", "game_date": date(2026, 1, 1)} for day in ("b", "a")]
+    with (
+        gradeonce.open(postgres.url, schema=schema, store="off", threads=1) as book,
+        psycopg.connect(postgres.url) as other,
+        ThreadPoolExecutor(1) as aside,
+    ):
+        book.warehouse.keep(SCHEDULE_RUNS, rows)
+        hold = f"UPDATE \"{schema}\".schedule_runs SET state = 'done' WHERE slot = %s"
+        other.execute(hold.encode(), ["a"])
+        written = aside.submit(book.warehouse.keep, SCHEDULE_RUNS, rows)
+        wait_for_waiters(postgres, 1)
+        other.execute(hold.encode(), ["b"])
+        other.commit()
+
+        assert written.result(30) == 2
+        dropped = book.warehouse.drop_kept(SCHEDULE_RUNS, [{"slot": "b"}, {"slot": "a"}])
+        assert dropped == 2

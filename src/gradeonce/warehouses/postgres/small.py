@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gradeonce.schema import SmallTable
 from gradeonce.statements import quote_identifier, statement
@@ -19,7 +20,8 @@ def keep(session: Session, schema: str, table: SmallTable, rows: Sequence[Params
         session.query(_layout("turn"), {"key": f"gradeonce layout {schema}"})
         create(session, table)
     insert = insert_sql(table, [f"${name}" for name in table.column_names], replace=replace)
-    return sum(session.execute(insert, values_of(table, row)) for row in rows)
+    values = [values_of(table, row) for row in rows]
+    return sum(session.execute(insert, one) for one in _in_turn(table, values))
 
 
 def kept(session: Session, schema: str, table: SmallTable) -> Rows:
@@ -32,7 +34,13 @@ def drop_kept(session: Session, schema: str, table: SmallTable, keys: Sequence[P
     if not exists(session, schema, table):
         return 0
     delete = delete_sql(table, [f"${name}" for name in table.key])
-    return sum(session.execute(delete, key_of(table, key)) for key in keys)
+    return sum(session.execute(delete, one) for one in _in_turn(table, [key_of(table, key) for key in keys]))
+
+
+def _in_turn(table: SmallTable, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows in the order of their keys, for everybody the same, so that nobody waits for another in a circle."""
+    # Any: values of any column. One key twice keeps its order: the later row stays.
+    return sorted(rows, key=lambda row: tuple(row[name] for name in table.key))
 
 
 def create(session: Session, table: SmallTable) -> None:
