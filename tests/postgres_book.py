@@ -47,7 +47,7 @@ def waiters(postgres: Postgres) -> int:
     return len(waiting(postgres))
 
 
-def wait_for_waiters(postgres: Postgres, count: int, *, patience_seconds: float = 30.0) -> None:
+def wait_for_waiters(postgres: Postgres, count: int, *, patience_seconds: float = 120.0) -> None:
     """Return when so many do."""
     gives_up_at = time.monotonic() + patience_seconds
     while waiters(postgres) < count:
@@ -55,7 +55,7 @@ def wait_for_waiters(postgres: Postgres, count: int, *, patience_seconds: float 
         time.sleep(0.02)
 
 
-def wait_until_gone(postgres: Postgres, process: int, *, patience_seconds: float = 30.0) -> None:
+def wait_until_gone(postgres: Postgres, process: int, *, patience_seconds: float = 120.0) -> None:
     """Return when the server has ended one of its processes."""
     import psycopg
 

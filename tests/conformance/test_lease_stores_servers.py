@@ -25,7 +25,7 @@ from servers import Postgres, Relay, Server, Valkey, require
 NOTICED_WITHIN_SECONDS = 8.0
 """Connect and answer time-outs, with room for a busy machine."""
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 NOBODYS_PORT = 1
 """Where nobody serves: a replica that is sent there keeps what it has."""

@@ -20,7 +20,7 @@ from gcp_messages import push_of
 from gradeonce.schema import ACCURACY, HANDLED_EVENTS
 from servers import require
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 STEPS = (("grade.leased", "published"), ("event.graded", "unchanged"), ("event.kept", "published"))
 """Where it is killed, and what the next process says of the event: what was kept is what it was told then."""
 

@@ -28,7 +28,7 @@ __all__ = ["postgres", "schema"]
 
 DAYS, PLAYERS = 8, 4
 CHUNK_ROWS = DAYS * PLAYERS // 4
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from gradeonce.clock import FakeClock
 from gradeonce.side_by_side import Brake, BrakedClock, Stopped, run_side_by_side
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def no_cancel() -> None:
