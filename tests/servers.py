@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
 
+PORT_SHARES = 8
+"""Of how many processes each has ports to itself."""
+
 NOT_TESTED = "NOT TESTED"
 """How a skip begins that the end of the run must name, because no machine can be made to have what it needs by pip."""
 
@@ -51,9 +54,12 @@ def only_with_all_bigquery(config: pytest.Config) -> None:
 def free_port() -> int:
     """Return a port that is free, and that no client is given before the server has it.
 
-    Systems give clients ports from 32768 on, and tests make connections by the thousand.
+    Systems give clients ports from 32768 on, and tests make connections by the thousand. Processes that share the tests
+    take theirs from ranges of their own: a port is free for a moment before its server has it, and while that is down.
     """
-    for port in random.SystemRandom().sample(range(15_000, 32_000), 100):
+    share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SHARES
+    ports = range(15_000 + share, 32_000, PORT_SHARES)
+    for port in random.SystemRandom().sample(ports, 100):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
