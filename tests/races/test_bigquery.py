@@ -170,6 +170,11 @@ class LateConnection(Connection):
         self._arrive(sql)
         return super().execute(sql, params)
 
+    @property
+    def has_landed(self) -> bool:
+        """Whether the commit was given up and came all the same."""
+        return self._has_lost_one and self._late is None
+
     def _arrive(self, sql: str) -> None:
         if self._late is not None and self._lands_at in sql:
             late, self._late = self._late, None
@@ -177,16 +182,17 @@ class LateConnection(Connection):
 
 
 @pytest.mark.parametrize(
-    ("day", "lands_at"), [("2026-03-01", state.sql("fences")), ("2026-03-02", "COMMIT TRANSACTION")]
+    ("day", "lands_at"), [("2026-03-01", state.sql("fences", moment="")), ("2026-03-02", "COMMIT TRANSACTION")]
 )
 def test_a_commit_that_was_given_up_and_lands_late_is_told_once(book: Book, url: str, day: str, lands_at: str) -> None:
     """It lands while it is looked for, or while it is sent again: published, as version 1, once in the ledger."""
     warehouse = BigQueryWarehouse(url)
-    warehouse._connection = LateConnection(url, lands_at=lands_at)
+    warehouse._connection = late = LateConnection(url, lands_at=lands_at)
 
     done = publish(warehouse, SHELVES, shelf_query([day], 1), [day], run_id=day)[day]
     warehouse.close()
 
+    assert late.has_landed
     assert (done.status, done.seq) == (PublishStatus.PUBLISHED, 1)
     told = [(entry.draft.status, entry.draft.seq) for entry in book.warehouse.entries() if entry.draft.run_id == day]
     assert told == [("published", 1)]
