@@ -10,8 +10,9 @@ from builders import SHELVES, FakeClock, ledger_findings, shelf_query
 from conformance.publishing import DAY, NEXT_DAY, counts
 from gradeonce.errors import LeaseLost, ValidationFailed
 from gradeonce.model import Query
-from gradeonce.publish import Derived, Judgement, Published, Validation, publish
+from gradeonce.publish import Derived, Judgement, Published, publish
 from gradeonce.schema import Column, ColumnType, Table
+from gradeonce.validation import Validation
 from gradeonce.warehouses.base import Stage, Warehouse
 
 TOTALS = Table(

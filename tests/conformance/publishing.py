@@ -19,8 +19,9 @@ from gradeonce.errors import (
 )
 from gradeonce.ledger import standing_partitions
 from gradeonce.model import Change, Move, Query
-from gradeonce.publish import Judgement, Published, PublishStatus, Validation, ignore_steps, publish
+from gradeonce.publish import Judgement, Published, PublishStatus, ignore_steps, publish
 from gradeonce.schema import ACCURACY, Column, ColumnType, Table
+from gradeonce.validation import Validation
 from gradeonce.warehouses.base import Revised, Stage, Warehouse
 
 DAY, NEXT_DAY = "2026-01-17", "2026-01-18"

@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from gradeonce.config import Settings
-from gradeonce.publish import Validation
 from gradeonce.schema import ACCURACY, PREDICTIONS
 from gradeonce.statements import fill, statement, statements
+from gradeonce.validation import Validation
 
 RULES_VERSION = 1
 

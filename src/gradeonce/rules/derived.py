@@ -8,9 +8,10 @@ from __future__ import annotations
 from functools import cache
 
 from gradeonce.metrics.betting import ASSUMED_ODDS
-from gradeonce.publish import Derived, Validation
+from gradeonce.publish import Derived
 from gradeonce.schema import DAILY_PERFORMANCE
 from gradeonce.statements import statement
+from gradeonce.validation import Validation
 
 _FILE = "derived.sql"
 
