@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from gradeonce.errors import GradeonceError
 from gradeonce.leases import new_holder
 from gradeonce.publish import ignore_steps
 from gradeonce.run_id import new_run_id
-from gradeonce.warehouses.base import Leftover, OnStep, Retention, Warehouse
+from gradeonce.warehouses.base import Leftover, OnStep, Removal, Warehouse
 
 if TYPE_CHECKING:
     from gradeonce.config import Settings
@@ -42,13 +42,7 @@ def collect(
     warehouse: Warehouse, settings: Settings, clock: Clock, *, apply: bool = False, on_step: OnStep = ignore_steps
 ) -> CollectReport:
     """Remove what no reader sees and what is older than `[warehouse]` says; without `apply` only say what would go."""
-    found = warehouse.collect(
-        retention(settings, clock),
-        apply=apply,
-        run_id=new_run_id("gc", clock.now()),
-        holder=new_holder("gc"),
-        on_step=on_step,
-    )
+    found = warehouse.collect(_removal(settings, clock), apply=apply, on_step=on_step)
     return CollectReport(apply, tuple(found))
 
 
@@ -56,24 +50,22 @@ def collect_when_due(warehouse: Warehouse, settings: Settings, clock: Clock, *, 
     """Do so if it was not done for `[warehouse] collect_hours`; what goes wrong here is logged, and no error."""
     if settings.collect_hours == 0:
         return
-    now = clock.now()
+    since = clock.now() - timedelta(hours=settings.collect_hours)
     try:
-        warehouse.collect(
-            retention(settings, clock),
-            apply=True,
-            unless_since=now - timedelta(hours=settings.collect_hours),
-            run_id=new_run_id("gc", now),
-            holder=new_holder("gc"),
-            on_step=on_step,
-        )
+        warehouse.collect(replace(_removal(settings, clock), unless_since=since), apply=True, on_step=on_step)
     except GradeonceError as error:
         # What was asked for is done; the next run comes by here again.
         _log.warning("not_collected error=%s", error.message)
 
 
-def retention(settings: Settings, clock: Clock) -> Retention:
-    """Return how long the settings keep what no reader sees, as of now."""
+def _removal(settings: Settings, clock: Clock) -> Removal:
+    """Return what may go by the settings, as of now."""
     now = clock.now()
     unfinished = now - timedelta(hours=settings.leftover_hours)
-    # A query that began before the rows were replaced may still be reading them: at least as long.
-    return Retention(unfinished, min(unfinished, now - timedelta(days=settings.version_days)))
+    return Removal(
+        unfinished_before=unfinished,
+        # A query that began before the rows were replaced may still be reading them: at least as long.
+        replaced_before=min(unfinished, now - timedelta(days=settings.version_days)),
+        run_id=new_run_id("gc", now),
+        holder=new_holder("gc"),
+    )

@@ -180,16 +180,22 @@ class Leftover:
 
 
 @dataclass(frozen=True)
-class Retention:
-    """How long is kept what no reader sees.
+class Removal:
+    """What may go of what no reader sees, and who removes it.
 
     Attributes:
         unfinished_before: What was staged and not published goes if it was last written before this instant.
         replaced_before: The rows of a version go if all that shares a file with them was replaced before this instant.
+        run_id: Identity of the run, in the ledger, which has an entry if the rows of old versions went.
+        holder: Who does it, for the ledger.
+        unless_since: Do nothing if it was done since this instant; None: do it in any case.
     """
 
     unfinished_before: datetime
     replaced_before: datetime
+    run_id: str
+    holder: str
+    unless_since: datetime | None = None
 
 
 class Estimator(Protocol):
@@ -373,26 +379,8 @@ class Warehouse(Protocol):
         """Return what was staged and not published, whoever staged it; a run under way has some, too."""
         ...
 
-    def collect(
-        self,
-        retention: Retention,
-        *,
-        apply: bool,
-        unless_since: datetime | None = None,
-        run_id: str = "",
-        holder: str = "",
-        on_step: OnStep,
-    ) -> list[Leftover]:
-        """Remove what no reader sees and nobody needs any more. Return what went.
-
-        Args:
-            retention: What is too young to go.
-            apply: False only says what would go.
-            unless_since: Do nothing if it was done since this instant; None: do it in any case.
-            run_id: Identity of the run, in the ledger, which has an entry if the rows of old versions went.
-            holder: Who does it, for the ledger.
-            on_step: Called as each step is reached.
-        """
+    def collect(self, removal: Removal, *, apply: bool, on_step: OnStep) -> list[Leftover]:
+        """Remove what no reader sees and nobody needs any more. Return what went; without `apply`, what would go."""
         ...
 
     def close(self) -> None:

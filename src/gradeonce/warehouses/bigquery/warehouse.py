@@ -14,7 +14,7 @@ from gradeonce.errors import PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SMALL_TABLES, VIEWS, SmallTable, Table
 from gradeonce.views import view_texts
-from gradeonce.warehouses.base import Leftover, OnStep, Params, Retention, Rows
+from gradeonce.warehouses.base import Leftover, OnStep, Params, Removal, Rows
 from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.bigquery import landing, layout, small, state
 from gradeonce.warehouses.bigquery.beside import BigQueryBeside
@@ -31,8 +31,6 @@ from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
 from gradeonce.warehouses.mapped import asked_for, refuse_external
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from duckdb import DuckDBPyConnection
 
 LAND_ATTEMPTS = 20
@@ -315,16 +313,7 @@ class BigQueryWarehouse:
             for size, made_at in self._connection.size_and_age(name)
         ]
 
-    def collect(
-        self,
-        retention: Retention,
-        *,
-        apply: bool,
-        unless_since: datetime | None = None,
-        run_id: str = "",
-        holder: str = "",
-        on_step: OnStep,
-    ) -> list[Leftover]:
+    def collect(self, removal: Removal, *, apply: bool, on_step: OnStep) -> list[Leftover]:
         """See `Warehouse.collect`. Staging tables go by themselves after a day; replaced rows are deleted at once."""
         return []
 

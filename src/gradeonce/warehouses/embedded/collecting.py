@@ -8,24 +8,22 @@ from pathlib import Path
 
 from gradeonce.errors import WarehouseError
 from gradeonce.model import EntryDraft
-from gradeonce.warehouses.base import Leftover, OnStep, Retention
+from gradeonce.warehouses.base import Leftover, OnStep, Removal
 from gradeonce.warehouses.embedded.catalog import Catalog, ReplacedFile
 from gradeonce.warehouses.embedded.files import leftover_files
 
 _REPLACED = "file of rows that were replaced"
 
 
-def find(catalog: Catalog, folder: Path, retention: Retention) -> list[Leftover]:
+def find(catalog: Catalog, folder: Path, removal: Removal) -> list[Leftover]:
     """Return what may go: unfinished files, and files of which every partition has been replaced."""
     with catalog.steady():
-        replaced = catalog.replaced_files(_instant(retention.replaced_before))
+        replaced = catalog.replaced_files(_instant(removal.replaced_before))
         known = catalog.file_paths()
-    return _unfinished(folder, known, retention) + _leftovers(replaced)
+    return _unfinished(folder, known, removal) + _leftovers(replaced)
 
 
-def collect(
-    catalog: Catalog, folder: Path, retention: Retention, *, run_id: str, holder: str, on_step: OnStep
-) -> list[Leftover]:
+def collect(catalog: Catalog, folder: Path, removal: Removal, *, on_step: OnStep) -> list[Leftover]:
     """Remove what may go, and say so in the ledger if versions went. Return what it was.
 
     Unfinished files go while nobody can commit: a run that was asleep for longer than they are kept finds its file
@@ -35,7 +33,7 @@ def collect(
     unfinished: list[Leftover] = []
 
     def sweep(known: Collection[str]) -> None:
-        unfinished.extend(_unfinished(folder, known, retention))
+        unfinished.extend(_unfinished(folder, known, removal))
         _unlink(folder, [leftover.name for leftover in unfinished])
         on_step("collect.swept")
 
@@ -43,19 +41,19 @@ def collect(
         details = {
             "removed_files": len(replaced),
             "removed_bytes": sum(file.bytes for file in replaced),
-            "replaced_before": _instant(retention.replaced_before),
+            "replaced_before": _instant(removal.replaced_before),
         }
-        return EntryDraft("gc", run_id, status="collected", holder=holder, details=details)
+        return EntryDraft("gc", removal.run_id, status="collected", holder=removal.holder, details=details)
 
-    replaced = catalog.forget_files(_instant(retention.replaced_before), sweep=sweep, entry=entry)
+    replaced = catalog.forget_files(_instant(removal.replaced_before), sweep=sweep, entry=entry)
     on_step("collect.forgotten")
     _unlink(folder, [file.path for file in replaced])
     on_step("collect.done")
     return unfinished + _leftovers(replaced)
 
 
-def _unfinished(folder: Path, known: Collection[str], retention: Retention) -> list[Leftover]:
-    return [file for file in leftover_files(folder, known) if file.made_at < retention.unfinished_before]
+def _unfinished(folder: Path, known: Collection[str], removal: Removal) -> list[Leftover]:
+    return [file for file in leftover_files(folder, known) if file.made_at < removal.unfinished_before]
 
 
 def _leftovers(replaced: Sequence[ReplacedFile]) -> list[Leftover]:

@@ -14,7 +14,7 @@ from gradeonce.clock import Clock, SystemClock
 from gradeonce.errors import ConfigError, PublishConflict, RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import ROW_TABLES, SmallTable, Table
-from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Retention, Rows
+from gradeonce.warehouses.base import Capabilities, Estimator, Leftover, OnStep, Params, Removal, Rows
 from gradeonce.warehouses.beside import BesideTables
 from gradeonce.warehouses.embedded import collecting
 from gradeonce.warehouses.embedded.catalog import CATALOG_FILE, Catalog, LiveSegment
@@ -302,22 +302,13 @@ class EmbeddedWarehouse:
         """See `Warehouse.leftovers`: files in the staging folder, and files of rows that no version points at."""
         return leftover_files(self._folder, self._catalog.file_paths())
 
-    def collect(
-        self,
-        retention: Retention,
-        *,
-        apply: bool,
-        unless_since: datetime | None = None,
-        run_id: str = "",
-        holder: str = "",
-        on_step: OnStep,
-    ) -> list[Leftover]:
+    def collect(self, removal: Removal, *, apply: bool, on_step: OnStep) -> list[Leftover]:
         """See `Warehouse.collect`: leftover files, and files of which every partition was replaced."""
-        if unless_since is not None and self._was_collected(unless_since):
+        if removal.unless_since is not None and self._was_collected(removal.unless_since):
             return []
         if not apply:
-            return collecting.find(self._catalog, self._folder, retention)
-        return collecting.collect(self._catalog, self._folder, retention, run_id=run_id, holder=holder, on_step=on_step)
+            return collecting.find(self._catalog, self._folder, removal)
+        return collecting.collect(self._catalog, self._folder, removal, on_step=on_step)
 
     def _was_collected(self, since: datetime) -> bool:
         done = self._catalog.collected_at()

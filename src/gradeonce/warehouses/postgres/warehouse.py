@@ -14,7 +14,7 @@ from gradeonce.errors import RefusedForSafety, UsageError
 from gradeonce.model import EntryDraft, Fence, PartitionRange, Query
 from gradeonce.schema import QUARANTINE, REVISIONS, ROW_TABLES, SmallTable, Table
 from gradeonce.statements import quote_identifier
-from gradeonce.warehouses.base import Estimator, Leftover, OnStep, Params, Retention, Rows
+from gradeonce.warehouses.base import Estimator, Leftover, OnStep, Params, Removal, Rows
 from gradeonce.warehouses.definitions import definition
 from gradeonce.warehouses.engine import open_engine
 from gradeonce.warehouses.landing_terms import APPEND, Emptied, Landed, Terms
@@ -30,8 +30,6 @@ from gradeonce.warehouses.postgres.verify import verify_table
 from gradeonce.warehouses.refusals import refuse_other_columns
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from duckdb import DuckDBPyConnection
 
 _BUILT_IN = {table.name for table in ROW_TABLES}
@@ -351,16 +349,7 @@ class PostgresWarehouse:
         """See `Warehouse.leftovers`. What a run stages here are temporary tables, which end with its session."""
         return []
 
-    def collect(
-        self,
-        retention: Retention,
-        *,
-        apply: bool,
-        unless_since: datetime | None = None,
-        run_id: str = "",
-        holder: str = "",
-        on_step: OnStep,
-    ) -> list[Leftover]:
+    def collect(self, removal: Removal, *, apply: bool, on_step: OnStep) -> list[Leftover]:
         """See `Warehouse.collect`. What a run stages ends with its session; replaced rows are deleted at once."""
         return []
 
